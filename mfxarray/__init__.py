@@ -1,0 +1,45 @@
+"""Out-of-core arrays and dataframes for MINFLUX localizations and NanoSIMS ion images."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import PurePath
+from typing import Any
+
+from mfxarray._version import __version__
+
+_HOMES = {
+    "ChunkError": "errors",
+    "DataError": "errors",
+    "IncompleteStoreError": "errors",
+    "MfxError": "errors",
+    "PlanError": "errors",
+    "open_mims": "engines",
+    "open_minflux": "engines",
+    "open_parquet": "stores.parquet",
+    "open_zarr": "stores.zarr_store",
+    "open_zarr_array": "stores.zarr_store",
+    "set_options": "options",
+    "simulate_mims": "simulate.mims",
+    "simulate_minflux": "simulate.minflux",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that importing mfxarray stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mfxarray' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mfxarray.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+# ds.mfx and da.mims must be there after "import mfxarray"; only the command line program does
+# without, because "mfxarray --help" need not wait for xarray
+if PurePath(sys.argv[0] if sys.argv else "").stem != "mfxarray":
+    importlib.import_module("mfxarray.accessors")

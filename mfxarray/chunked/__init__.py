@@ -1,0 +1,1 @@
+"""Dask arrays only: chunk planning, cuts at trace bounds, reductions of fixed order."""

@@ -1,0 +1,188 @@
+"""Fields of a structured record: which variable each one is, and its dimensions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mfxarray.errors import DataError
+from mfxarray.formats.sources import FileSource
+from mfxarray.schema import AXES, LOCALIZATIONS, Variable, localization_variable
+
+__all__ = ["ITERATION", "SourceField", "check_layout", "fields_of", "record_dtype"]
+
+ITERATION = "itr"
+_FLAT_MARKERS = ("fnl", "bot", "eot")
+# names that an unknown field does not get: dimensions, our variables, and what they are called in
+# files (a second field of that name would be taken for the first)
+_RESERVED = {"localization", "iteration", "axis"}
+_RESERVED |= {name for known in LOCALIZATIONS for name in (known.name, known.source_name or "")}
+_VENDOR_ITERATION = (
+    ("itr", "<i4"),
+    ("tic", "<u8"),
+    ("loc", "<f8", (3,)),
+    ("lnc", "<f8", (3,)),
+    ("eco", "<i4"),
+    ("ecc", "<i4"),
+    ("efo", "<f8"),
+    ("efc", "<f8"),
+    ("sta", "<i4"),
+    ("cfr", "<f8"),
+    ("dcr", "<f8"),
+    ("ext", "<f8", (3,)),
+    *((name, "<f8") for name in ("gvy", "gvx", "eoy", "eox", "dmz", "lcy", "lcx", "lcz", "fbg")),
+)
+_VENDOR_TAIL = (
+    ("sqi", "<u4"),
+    ("gri", "<u4"),
+    ("tim", "<f8"),
+    ("tid", "<i4"),
+    ("vld", "?"),
+    ("act", "?"),
+    ("dos", "<i4"),
+    ("sky", "<i4"),
+)
+
+
+@dataclass(frozen=True)
+class SourceField:
+    """One field of the records and where it goes in the data model.
+
+    Attributes
+    ----------
+    variable
+        Name, unit and meaning in the data model.
+    path
+        Names that lead to the field in a record, such as ("itr", "loc").
+    dtype
+        Type of one value in native byte order.
+    dims
+        Dimensions, "localization" first.
+    shape_tail
+        Sizes of the dimensions after "localization".
+    """
+
+    variable: Variable
+    path: tuple[str, ...]
+    dtype: np.dtype[Any]
+    dims: tuple[str, ...]
+    shape_tail: tuple[int, ...]
+
+
+def record_dtype(n_iterations: int) -> np.dtype[Any]:
+    """Return Imspector's nested record with that many iterations, 200 K + 30 bytes, packed.
+
+    Raises
+    ------
+    ValueError
+        If ``n_iterations`` is below 1.
+    """
+    if n_iterations < 1:
+        raise ValueError(f"n_iterations must be at least 1, not {n_iterations}")
+    nested = (ITERATION, list(_VENDOR_ITERATION), (n_iterations,))
+    return np.dtype([nested, *_VENDOR_TAIL])
+
+
+def check_layout(source: FileSource, dtype: np.dtype[Any]) -> int:
+    """Return the number of iterations of a nested record.
+
+    Raises
+    ------
+    DataError
+        If the record is of the newer flat layout or lacks a field that every record needs.
+    """
+    names = dtype.names or ()
+    if ITERATION not in names:
+        raise _wrong(source, f"the records have no field itr, only {', '.join(names)[:80]}")
+    base, shape = _unpack(dtype[ITERATION])
+    if base.names is None:
+        marks = [name for name in _FLAT_MARKERS if name in names]
+        raise DataError(
+            "is of the newer flat layout (Imspector m2410 and later, one record for each "
+            f"iteration, marker fields: {', '.join(marks) or 'none'}), which is not read yet",
+            path=source.path,
+            hint="Export it in the nested layout.",
+        )
+    if len(shape) != 1:
+        raise _wrong(source, f"itr has the shape {shape}, expected one number of iterations")
+    for place, name, kinds, tail in (
+        (base, "loc", "f", (len(AXES),)),
+        (dtype, "tid", "iu", ()),
+        (dtype, "tim", "f", ()),
+    ):
+        if name not in (place.names or ()):
+            raise _wrong(source, f"the records have no field {name}")
+        kind, extent = _unpack(place[name])
+        if kind.kind not in kinds or extent != tail:
+            raise _wrong(source, f"field {name} has the unexpected type {place[name]}")
+    return int(shape[0])
+
+
+def _wrong(source: FileSource, message: str) -> DataError:
+    hint = "Give an .npy file exported by Imspector."
+    return DataError(message, path=source.path, place="record type", hint=hint)
+
+
+def _unpack(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    return dtype.subdtype or (dtype, ())
+
+
+def fields_of(dtype: np.dtype[Any]) -> list[SourceField]:
+    """Return all fields of a nested record in the order of the file; no two share a name."""
+    used: set[str] = set()
+    found = []
+    for path, base, dims, tail in _leaves(dtype, (), ("localization",), ()):
+        native = base.newbyteorder("=")
+        variable = _variable(path, dims, native, used)
+        used.add(variable.name)
+        found.append(SourceField(variable, path, native, dims, tail))
+    return found
+
+
+_Leaf = tuple[tuple[str, ...], np.dtype[Any], tuple[str, ...], tuple[int, ...]]
+
+
+def _leaves(
+    dtype: np.dtype[Any], path: tuple[str, ...], dims: tuple[str, ...], tail: tuple[int, ...]
+) -> Iterator[_Leaf]:
+    """Yield path, scalar type, dimensions and sizes of every field, nested ones included."""
+    for name in dtype.names or ():
+        base, shape = _unpack(dtype[name])
+        here = (*path, name)
+        inner_dims, inner_tail = (*dims, *_dims_of(here, shape)), (*tail, *shape)
+        if base.names is None:
+            yield here, base, inner_dims, inner_tail
+        else:
+            yield from _leaves(base, here, inner_dims, inner_tail)
+
+
+def _dims_of(path: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
+    if path == (ITERATION,):
+        return ("iteration",)
+    if path[0] == ITERATION and len(path) == 2 and shape == (len(AXES),):
+        return ("axis",)
+    return tuple(f"{_plain_name(path)}_{number}" for number in range(len(shape)))
+
+
+def _plain_name(path: tuple[str, ...]) -> str:
+    inner = path[1:] if path[0] == ITERATION and len(path) > 1 else path
+    return re.sub(r"\W", "_", "_".join(inner))
+
+
+def _variable(
+    path: tuple[str, ...], dims: tuple[str, ...], dtype: np.dtype[Any], used: set[str]
+) -> Variable:
+    """Return the known variable, or a new one whose name is nobody else's."""
+    name = _plain_name(path)
+    known = localization_variable(name, dims, dtype.name)
+    if known in LOCALIZATIONS and known.name not in used:
+        return known
+    taken = used | _RESERVED
+    while name in taken:
+        name += "_"
+    source_name = ".".join(path)
+    return Variable(name, dims, dtype.name, None, f"field {source_name} of the file", source_name)

@@ -1,0 +1,1 @@
+"""Pure functions on numpy arrays: no dask, no xarray, no files."""

@@ -1,0 +1,159 @@
+"""Local medians of ion images, and the candidates for hot pixels that they give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from scipy import ndimage
+
+__all__ = ["hot_candidates", "local_median", "replace_masked"]
+
+Array = np.ndarray[Any, Any]
+
+
+def local_median(images: Array, kernel_size: int) -> Array:
+    """Return the median over ``kernel_size`` x ``kernel_size`` pixels of every image.
+
+    Parameters
+    ----------
+    images
+        Shape (..., y, x). Edges are reflected, as scipy's mode ``reflect`` does.
+    kernel_size
+        Odd number of pixels.
+    """
+    size = (1,) * (images.ndim - 2) + (kernel_size, kernel_size)
+    return np.asarray(ndimage.median_filter(images, size=size, mode="reflect"))
+
+
+def hot_candidates(
+    frames: Array,
+    voters: Array,
+    *,
+    kernel_size: int,
+    outlier_factor: float,
+    min_count: float,
+    num_outliers: int,
+    num_nonzero: int,
+) -> Array:
+    """Return which pixels stand out in enough detectors at once, shape (frame, y, x), bool.
+
+    A detector votes for a pixel where ``count >= outlier_factor * max(median, min_count)``. A pixel
+    is a candidate where at least ``num_outliers`` detectors vote and at least ``num_nonzero`` have
+    a count.
+
+    Parameters
+    ----------
+    frames
+        Counts, shape (frame, detector, y, x).
+    voters
+        Numbers of the detectors that vote.
+
+    Notes
+    -----
+    The 3 x 3 median sorts the three pixels of every column once and shares them between the three
+    neighbours; the loops compile to vector instructions. Other sizes use scipy.
+    """
+    voters = np.asarray(voters, np.int64)
+    if kernel_size == 3:
+        frames = np.ascontiguousarray(frames)
+        out = np.empty((len(frames), *frames.shape[2:]), np.bool_)
+        _candidates_3x3(frames, voters, outlier_factor, min_count, num_outliers, num_nonzero, out)
+        return out
+    counts = frames[:, voters]
+    median = local_median(counts, kernel_size)
+    votes = counts >= outlier_factor * np.maximum(median, min_count)
+    return (votes.sum(1) >= num_outliers) & ((counts > 0).sum(1) >= num_nonzero)
+
+
+def replace_masked(frames: Array, mask: Array, detectors: Array, kernel_size: int) -> Array:
+    """Return a copy of ``frames`` with masked pixels replaced by their local median.
+
+    Parameters
+    ----------
+    frames
+        Counts, shape (frame, detector, y, x).
+    mask
+        Pixels to replace, shape (frame, y, x), bool.
+    detectors
+        Numbers of the detectors to clean; the others stay.
+    """
+    cleaned = frames.copy()
+    radius = kernel_size // 2
+    _replace(frames, np.argwhere(mask), np.asarray(detectors, np.int64), radius, cleaned)
+    return cleaned
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _candidates_3x3(frames, voters, factor, min_count, num_outliers, num_nonzero, out):  # type: ignore[no-untyped-def]
+    n_frames, _, height, width = frames.shape
+    low = np.empty(width + 2, frames.dtype)
+    mid = np.empty(width + 2, frames.dtype)
+    high = np.empty(width + 2, frames.dtype)
+    votes = np.empty(width, np.uint8)
+    filled = np.empty(width, np.uint8)
+    for frame in range(n_frames):
+        for y in range(height):
+            votes[:] = 0
+            filled[:] = 0
+            above, below = max(y - 1, 0), min(y + 1, height - 1)
+            for voter in voters:
+                image = frames[frame, voter]
+                _sort_columns(image[above], image[y], image[below], low, mid, high)
+                _vote(image[y], low, mid, high, factor, min_count, votes, filled)
+            for x in range(width):
+                out[frame, y, x] = (votes[x] >= num_outliers) & (filled[x] >= num_nonzero)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _sort_columns(above, here, below, low, mid, high):  # type: ignore[no-untyped-def]
+    width = here.size
+    for x in range(width):
+        small, large = min(above[x], here[x]), max(above[x], here[x])
+        low[x + 1] = min(small, below[x])
+        high[x + 1] = max(large, below[x])
+        mid[x + 1] = max(small, min(large, below[x]))
+    # reflecting by one pixel repeats the edge
+    for row in (low, mid, high):
+        row[0] = row[1]
+        row[width + 1] = row[width]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _vote(here, low, mid, high, factor, min_count, votes, filled):  # type: ignore[no-untyped-def]
+    for x in range(here.size):
+        first = max(max(low[x], low[x + 1]), low[x + 2])
+        last = min(min(high[x], high[x + 1]), high[x + 2])
+        small, large = min(mid[x], mid[x + 1]), max(mid[x], mid[x + 1])
+        middle = max(small, min(large, mid[x + 2]))
+        small, large = min(first, middle), max(first, middle)
+        median = max(small, min(large, last))
+        level = factor * max(np.float64(median), min_count)
+        votes[x] += np.uint8(np.float64(here[x]) >= level)
+        filled[x] += np.uint8(here[x] > 0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _replace(frames, places, detectors, radius, cleaned):  # type: ignore[no-untyped-def]
+    _, _, height, width = frames.shape
+    size = 2 * radius + 1
+    window = np.empty(size * size, frames.dtype)
+    for place in range(len(places)):
+        frame, y, x = places[place]
+        for detector in detectors:
+            image = frames[frame, detector]
+            count = 0
+            for dy in range(-radius, radius + 1):
+                row = _reflect(y + dy, height)
+                for dx in range(-radius, radius + 1):
+                    window[count] = image[row, _reflect(x + dx, width)]
+                    count += 1
+            cleaned[frame, detector, y, x] = np.sort(window)[count // 2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _reflect(index, size):  # type: ignore[no-untyped-def]
+    # mode "reflect" repeats the edge pixel: d c b a | a b c d | d c b a
+    index %= 2 * size
+    return index if index < size else 2 * size - 1 - index

@@ -1,0 +1,137 @@
+"""Translations as the seed (openformat.mims) finds them, bit for bit, for those who must compare.
+
+Frames are padded with zeros, correlated around the edges, and added to a running sum. The answer
+leans towards zero shift and may wrap; `mfxarray.kernels.registration` does better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import fft
+
+__all__ = [
+    "SeedRunning",
+    "seed_register",
+    "seed_settle",
+    "seed_shift",
+    "seed_spectra",
+    "seed_start",
+]
+
+Array = np.ndarray[Any, Any]
+
+# the running spectrum is renewed from the exact integer sum every so many frames
+_RENEW = 32
+# relative error of the correlation that double precision transforms stay well below
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class SeedRunning:
+    """The state of the seed's registration.
+
+    Attributes
+    ----------
+    index
+        Number of the next frame.
+    total
+        Exact integer sum of the padded, shifted frames.
+    """
+
+    index: int
+    total: Array
+
+
+def seed_start(shape: tuple[int, int], padding: int) -> SeedRunning:
+    """Return the state before the first frame of ``shape`` (y, x)."""
+    height, width = (size + 2 * padding for size in shape)
+    return SeedRunning(0, np.zeros((height, width), np.int64))
+
+
+def seed_spectra(planes: Array, padding: int) -> tuple[Array, Array]:
+    """Return padded frames and their spectra, shapes (frame, y, x); independent of each other."""
+    padded = _pad(planes, padding).astype(np.int64)
+    return padded, fft.rfft2(padded.astype(np.float64), axes=(1, 2))
+
+
+def seed_register(state: SeedRunning, padded: Array, spectra: Array) -> tuple[SeedRunning, Array]:
+    """Return the state after a block of frames, and the translations, shape (frame, 2)."""
+    total = state.total.copy()
+    spectrum = fft.rfft2(total.astype(np.float64))
+    shifts = np.zeros((len(padded), 2), np.int64)
+    ramps = _Ramps(total.shape)
+    for row, (frame, own) in enumerate(zip(padded, spectra, strict=True)):
+        if (state.index + row) % _RENEW == 0:
+            spectrum = fft.rfft2(total.astype(np.float64))
+        if state.index + row:
+            shifts[row] = _best_shift(total, frame, spectrum * own.conj())
+        dy, dx = (int(shift) for shift in shifts[row])
+        _add_rolled(total, frame, dy, dx)
+        spectrum = spectrum + own * ramps.of(dy, dx)
+    return SeedRunning(state.index + len(padded), total), shifts
+
+
+def seed_settle(shifts: Array) -> Array:
+    """Return translations with their median subtracted, the median cut to an integer."""
+    return np.asarray(shifts - np.median(shifts, axis=0).astype(np.int64))
+
+
+def seed_shift(frames: Array, shifts: Array, padding: int) -> Array:
+    """Return padded frames rolled by their translations; what leaves on one side enters opposite.
+
+    Parameters
+    ----------
+    frames
+        Shape (frame, detector, y, x).
+    shifts
+        Shape (frame, 2), dy and dx.
+    padding
+        Pixels of zeros added on every side.
+    """
+    padded = _pad(frames, padding)
+    for index, (dy, dx) in enumerate(shifts):
+        padded[index] = np.roll(padded[index], (int(dy), int(dx)), axis=(1, 2))
+    return padded
+
+
+def _pad(frames: Array, padding: int) -> Array:
+    width = [(0, 0)] * (frames.ndim - 2) + [(padding, padding)] * 2
+    return np.pad(frames, width)
+
+
+def _best_shift(total: Array, frame: Array, product: Array) -> tuple[int, int]:
+    """Return the shift of the largest correlation, settled in exact integers where it is close."""
+    correlation = fft.irfft2(product, total.shape)
+    # two integers that differ are at least one apart
+    noise = _TOLERANCE * np.sqrt(
+        np.square(total, dtype=float).sum() * (frame.astype(float) ** 2).sum()
+    )
+    close = np.argwhere(correlation >= correlation.max() - max(noise, 0.5))
+    if len(close) > 1:
+        exact = [int((total * np.roll(frame, (y, x), (0, 1))).sum()) for y, x in close]
+        close = close[exact.index(max(exact)) :]
+    dy, dx = (
+        int(index) if index < (size + 1) // 2 else int(index) - size
+        for index, size in zip(close[0], total.shape, strict=True)
+    )
+    return dy, dx
+
+
+def _add_rolled(total: Array, frame: Array, dy: int, dx: int) -> None:
+    total += np.roll(frame, (dy, dx), axis=(0, 1))
+
+
+class _Ramps:
+    """Phase factors that roll an image of a given shape in its spectrum."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        height, width = shape
+        self._y = fft.fftfreq(height)[:, None]
+        self._x = fft.rfftfreq(width)[None]
+
+    def of(self, dy: int, dx: int) -> Array:
+        """Return the factors for a roll by (dy, dx)."""
+        return np.asarray(np.exp(-2j * np.pi * self._y * dy) * np.exp(-2j * np.pi * self._x * dx))

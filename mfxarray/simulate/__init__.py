@@ -1,0 +1,1 @@
+"""Ground-truth generators for both instruments and writers of their formats."""

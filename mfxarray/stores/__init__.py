@@ -1,0 +1,1 @@
+"""Sealed Zarr and Parquet stores."""

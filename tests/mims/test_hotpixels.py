@@ -1,0 +1,145 @@
+"""Hot pixels: the plain rule in numpy and scipy, the truth of the simulator, laziness, chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import mfxarray as mfx
+from mfxarray.testing import assert_chunk_invariant, raise_if_computes
+from tests.samples import four_chunkings, ion_stack
+
+
+@pytest.fixture(scope="module")
+def truth_and_stack(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hot") / "stack.im"
+    truth = mfx.simulate_mims(path, frames=24, size=64, seed=8, hot_pixels=5.0)
+    return truth, mfx.open_mims(path, chunk_bytes=500_000)
+
+
+def plain(counts, voters, *, factor, least, outliers, most):
+    chosen = counts[:, voters]
+    median = ndimage.median_filter(chosen, size=(1, 1, 3, 3))
+    votes = (chosen >= factor * np.maximum(median, least)).sum(1) >= outliers
+    votes &= (chosen > 0).all(1)
+    return votes & (votes.sum(0) <= most), median
+
+
+def test_equals_the_plain_form(truth_and_stack):
+    _, ions = truth_and_stack
+    with raise_if_computes():
+        mask = ions.mims.infer_hot_pixels(outlier_factor=1.999, min_count=0.5)
+        clean = ions.mims.remove_hot_pixels()
+    counts, voters = ions.values, np.flatnonzero(ions["mass"].values > 0)
+    wanted, median = plain(counts, voters, factor=1.999, least=0.5, outliers=3, most=2.4)
+    assert wanted.any()
+    np.testing.assert_array_equal(mask.values, wanted)
+    cleaned = counts.copy()
+    cleaned[:, voters] = np.where(wanted[:, None], median, counts[:, voters])
+    np.testing.assert_array_equal(clean.values, cleaned)
+    np.testing.assert_array_equal(clean.sel(detector="SE"), ions.sel(detector="SE"))
+    assert clean.dtype == ions.dtype
+
+
+def test_finds_the_simulated_ones_where_all_species_count(tmp_path):
+    # the rule asks for a count in every voting detector, so rare isotopes must have some
+    path = tmp_path / "bright.im"
+    truth = mfx.simulate_mims(path, frames=24, size=64, seed=8, hot_pixels=5.0, mean_counts=3000)
+    mask = mfx.open_mims(path).mims.infer_hot_pixels(outlier_factor=1.999).values
+    places = np.asarray(truth.hot_pixels)
+    found = mask[tuple(places.T)]
+    assert found.mean() > 0.9
+    assert (mask.sum() - found.sum()) / mask.size < 1e-4
+
+
+def test_few_frames_have_hot_pixels_too(truth_and_stack):
+    _, ions = truth_and_stack
+    few = ions.isel(frame=slice(0, 5))
+    assert few.mims.infer_hot_pixels().values.any()
+    assert not few.mims.infer_hot_pixels(method="seed").values.any()
+
+
+def test_what_repeats_is_structure(truth_and_stack):
+    _, ions = truth_and_stack
+    data = ions.compute()
+    data[:, :, 30, 30] = 9999
+    data[3, :, 10, 10] = 9999
+    mask = data.mims.infer_hot_pixels().values
+    assert not mask[:, 30, 30].any()
+    assert mask[3, 10, 10]
+
+
+def test_every_chunking_gives_the_same(truth_and_stack):
+    _, ions = truth_and_stack
+    stacks = four_chunkings(ions, "frame")
+    stacks.append(ions.chunk({"detector": 2, "y": 20, "x": 7}))
+    assert_chunk_invariant(lambda data: data.mims.remove_hot_pixels(), stacks)
+    assert_chunk_invariant(lambda data: data.mims.infer_hot_pixels(kernel_size=5), stacks)
+
+
+def test_numpy_stacks_work_and_stay_as_they_are(truth_and_stack):
+    _, ions = truth_and_stack
+    loaded = ions.compute()
+    before = loaded.values.copy()
+    np.testing.assert_array_equal(loaded.mims.remove_hot_pixels(), ions.mims.remove_hot_pixels())
+    np.testing.assert_array_equal(loaded.values, before)
+
+
+def test_a_mask_of_ones_own(truth_and_stack):
+    _, ions = truth_and_stack
+    mask = ions.mims.infer_hot_pixels().compute()
+    replaced = ions.mims.apply_mask(mask, replacement=7, detectors=["12C", "SE"])
+    hot = mask.values
+    assert (replaced.sel(detector="12C").values[hot] == 7).all()
+    assert (replaced.sel(detector="SE").values[hot] == 7).all()
+    np.testing.assert_array_equal(replaced.sel(detector="13C"), ions.sel(detector="13C"))
+
+
+def test_not_twice(truth_and_stack):
+    _, ions = truth_and_stack
+    with pytest.raises(ValueError, match="removed before"):
+        ions.mims.remove_hot_pixels().mims.remove_hot_pixels()
+
+
+def test_the_record(truth_and_stack):
+    _, ions = truth_and_stack
+    steps = ions.mims.remove_hot_pixels().mims.history
+    assert [step["step"] for step in steps] == ["open_mims", "remove_hot_pixels"]
+    mask = steps[1]["others"]["mask"][-1]
+    assert mask["parameters"]["outlier_factor"] == 1.999
+    assert "SE" not in mask["parameters"]["detectors"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"num_outliers": 7}, "needs that many voting detectors, there are 6"),
+        ({"num_outliers": 0}, "num_outliers"),
+        ({"kernel_size": 4}, "odd"),
+        ({"method": "other"}, "method"),
+        ({"detectors": ["99X"]}, "no detector"),
+    ],
+)
+def test_wrong_parameters(truth_and_stack, parameters, message):
+    _, ions = truth_and_stack
+    with pytest.raises(ValueError, match=message):
+        ions.mims.infer_hot_pixels(**parameters)
+
+
+def test_wrong_mask(truth_and_stack):
+    _, ions = truth_and_stack
+    mask = ions.mims.infer_hot_pixels()
+    with pytest.raises(ValueError, match="shape"):
+        ions.mims.apply_mask(mask.isel(y=slice(1, None)))
+    with pytest.raises(ValueError, match="dimensions"):
+        ions.mims.apply_mask(mask.isel(frame=0))
+
+
+def test_zero_nonzero_means_zero_here_and_all_in_the_seed(tmp_path):
+    ions = mfx.open_mims(ion_stack(tmp_path, mean_counts=1.0))
+    any_ = ions.mims.infer_hot_pixels(num_nonzero=0).values.sum()
+    all_ = ions.mims.infer_hot_pixels(num_nonzero=6).values.sum()
+    assert any_ > all_
+    seed = [ions.mims.infer_hot_pixels(num_nonzero=n, method="seed").values.sum() for n in (0, 6)]
+    assert seed[0] == seed[1]

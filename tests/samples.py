@@ -1,0 +1,39 @@
+"""Small simulated files that several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+import mfxarray as mfx
+
+__all__ = ["four_chunkings", "ion_stack", "localization_file"]
+
+
+def localization_file(folder: Path, **settings) -> Path:
+    """Return a nested .npy file of about 3000 localizations with invalid ones among them."""
+    path = folder / "run.npy"
+    mfx.simulate_minflux(path, **{"localizations": 3000, "seed": 4, **settings})
+    return path
+
+
+def ion_stack(folder: Path, **settings) -> Path:
+    """Return an .im file of 20 frames, 7 detectors, with drift and hot pixels."""
+    path = folder / "stack.im"
+    mfx.simulate_mims(path, **{"frames": 20, "size": 64, "seed": 4, **settings})
+    return path
+
+
+def four_chunkings(data: xr.Dataset | xr.DataArray, dim: str) -> list[xr.Dataset | xr.DataArray]:
+    """Return the same data in one chunk, small ones, uneven ones, and as they come."""
+    n = data.sizes[dim]
+    uneven = np.diff(np.unique([0, 1, n // 7, n // 3, n // 3 + 1, n]))
+    return [
+        data.chunk({dim: n}),
+        data.chunk({dim: max(n // 9, 1)}),
+        data.chunk({dim: tuple(int(size) for size in uneven)}),
+        data if isinstance(data, xr.Dataset) or isinstance(data.data, da.Array) else data.chunk(),
+    ]
