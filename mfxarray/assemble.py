@@ -14,6 +14,7 @@ from xarray.core import indexing
 
 from mfxarray.chunked.blocks import field_array, frame_array, record_array
 from mfxarray.chunked.plan import cut_frames, cut_rows
+from mfxarray.chunked.shortcuts import remember_selection
 from mfxarray.formats.im import ImFile
 from mfxarray.formats.npy import (
     LocalizationFile,
@@ -73,8 +74,15 @@ def dask_ion_images(file: ImFile, *, chunk_bytes: int | None) -> xr.DataArray:
     stack = file.stack
     frames = _frame_chunks(stack, chunk_bytes)
     native = stack.dtype.newbyteorder("=")
-    data = frame_array(stack.read, _token(stack.file, stack), frames, stack.frame_shape, native)
-    return _ion_images(file, frames, data)
+    token = _token(stack.file, stack)
+    data = frame_array(stack.read, token, frames, stack.frame_shape, native)
+
+    def select(numbers: tuple[int, ...]) -> da.Array:
+        read = partial(stack.read, detectors=numbers)
+        shape = (len(numbers), *stack.frame_shape[1:])
+        return frame_array(read, (token, numbers), frames, shape, native)
+
+    return _ion_images(file, frames, remember_selection(data, select))
 
 
 def lazy_ion_images(file: ImFile, *, chunk_bytes: int | None) -> xr.DataArray:

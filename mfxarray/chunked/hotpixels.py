@@ -11,6 +11,7 @@ import numpy as np
 from dask.base import tokenize
 
 from mfxarray.chunked.blocks import KEPT, reread, whole
+from mfxarray.chunked.shortcuts import remember_selection, select_detectors
 from mfxarray.kernels.medians import hot_candidates, replace_masked
 
 __all__ = ["hot_mask", "replace_hot"]
@@ -58,12 +59,13 @@ def hot_mask(
         num_nonzero=num_nonzero,
     )
     token = tokenize(counts, vote, most_repeats)
-    packed = da.map_blocks(
+    packed = da.blockwise(
         vote,
+        "fyx",
         counts,
-        drop_axis=1,
+        "fdyx",
         name=f"{KEPT}votes-{token}",
-        chunks=(counts.chunks[0], (height,), (-(-width // 8),)),
+        adjust_chunks={"x": (-(-width // 8),)},
         dtype=np.uint8,
         meta=np.empty((0, 0, 0), np.uint8),
     )
@@ -85,11 +87,11 @@ def hot_mask(
         partial(_unpack, width=width),
         "fyx",
         packed,
-        "fyp",
+        "fyx",
         rare,
         "yx",
-        concatenate=True,
         align_arrays=False,
+        adjust_chunks={"x": (width,)},
         dtype=bool,
         meta=np.empty((0, 0, 0), bool),
     )
@@ -117,7 +119,12 @@ def replace_hot(
     """
     counts = whole(counts, (1, 2, 3))
     mask = mask.rechunk((counts.chunks[0], -1, -1))
-    return da.blockwise(
+
+    def select(numbers: tuple[int, ...]) -> da.Array:
+        cleaned = [place for place, number in enumerate(numbers) if number in detectors]
+        return replace_hot(select_detectors(counts, numbers), mask, cleaned, kernel_size)
+
+    cleaned = da.blockwise(
         partial(_replace, detectors=tuple(detectors), kernel_size=kernel_size),
         "fdyx",
         reread(counts, "replace"),
@@ -127,9 +134,12 @@ def replace_hot(
         dtype=counts.dtype,
         meta=counts._meta,
     )
+    return remember_selection(cleaned, select)
 
 
-def _vote(frames: Array, *, voters: tuple[int, ...], **options: Any) -> Array:
+def _vote(blocks: list[Array], *, voters: tuple[int, ...], **options: Any) -> Array:
+    # dask hands over the blocks along the lost axis as a list, here one; joining would copy it
+    (frames,) = blocks
     return np.packbits(hot_candidates(frames, np.array(voters, np.int64), **options), axis=-1)
 
 

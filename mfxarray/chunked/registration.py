@@ -119,7 +119,7 @@ def _shifted(
         "fdyx",
         reread(counts, "shift"),
         "fdyx",
-        shifts.rechunk((counts.chunks[0], -1)),
+        whole(shifts, (1,)).rechunk({0: counts.chunks[0]}),
         "fs",
         concatenate=True,
         adjust_chunks={"y": (sizes[0],), "x": (sizes[1],)},

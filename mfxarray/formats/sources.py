@@ -192,12 +192,31 @@ class StackSource:
     n_frames: int
     roll: tuple[int, int] = (0, 0)
 
-    def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
-        """Return frames ``start`` to ``stop`` in native byte order, shape (n, detector, y, x)."""
-        frames = np.empty((stop - start, *self.frame_shape), self.dtype)
-        if frames.size:
-            place = self.offset + start * int(np.prod(self.frame_shape)) * self.dtype.itemsize
-            self.file.read_into(frames.reshape(-1).view(np.uint8).data, place)
+    def read(
+        self, start: int, stop: int, detectors: tuple[int, ...] | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Return frames ``start`` to ``stop`` in native byte order, shape (n, detector, y, x).
+
+        Parameters
+        ----------
+        start, stop
+            First frame, and one past the last.
+        detectors
+            Numbers of the detectors to read; all, in one read, if not given.
+        """
+        n_detectors, height, width = self.frame_shape
+        image = height * width * self.dtype.itemsize
+        chosen = n_detectors if detectors is None else len(detectors)
+        frames = np.empty((stop - start, chosen, height, width), self.dtype)
+        if frames.size and detectors is None:
+            self._fill(frames, self.offset + start * n_detectors * image)
+        elif frames.size:
+            for index, number in np.ndindex(frames.shape[:2]):
+                plane = (start + index) * n_detectors + (detectors or ())[number]
+                self._fill(frames[index, number], self.offset + plane * image)
         if not frames.dtype.isnative:
             frames = frames.byteswap(inplace=True).view(frames.dtype.newbyteorder("="))
         return frames if self.roll == (0, 0) else np.roll(frames, self.roll, axis=(2, 3))
+
+    def _fill(self, pixels: np.ndarray[Any, Any], place: int) -> None:
+        self.file.read_into(pixels.reshape(-1).view(np.uint8).data, place)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from mfxarray.kernels.shifts import shift_frames
+
 __all__ = [
     "SeedRunning",
     "seed_register",
@@ -91,6 +93,9 @@ def seed_shift(frames: Array, shifts: Array, padding: int) -> Array:
     padding
         Pixels of zeros added on every side.
     """
+    if np.abs(shifts).max(initial=0) <= padding:
+        # nothing can wrap around, and moving is quicker than rolling
+        return shift_frames(frames, shifts, padding)
     padded = _pad(frames, padding)
     for index, (dy, dx) in enumerate(shifts):
         padded[index] = np.roll(padded[index], (int(dy), int(dx)), axis=(1, 2))
@@ -105,11 +110,9 @@ def _pad(frames: Array, padding: int) -> Array:
 def _best_shift(total: Array, frame: Array, product: Array) -> tuple[int, int]:
     """Return the shift of the largest correlation, settled in exact integers where it is close."""
     correlation = fft.irfft2(product, total.shape)
+    best = float(correlation.max())
     # two integers that differ are at least one apart
-    noise = _TOLERANCE * np.sqrt(
-        np.square(total, dtype=float).sum() * (frame.astype(float) ** 2).sum()
-    )
-    close = np.argwhere(correlation >= correlation.max() - max(noise, 0.5))
+    close = np.argwhere(correlation >= best - max(_TOLERANCE * abs(best), 0.5))
     if len(close) > 1:
         exact = [int((total * np.roll(frame, (y, x), (0, 1))).sum()) for y, x in close]
         close = close[exact.index(max(exact)) :]

@@ -17,6 +17,7 @@ from mfxarray.chunked.registration import (
     shift_stack,
     shift_stack_seed,
 )
+from mfxarray.chunked.shortcuts import select_detectors
 from mfxarray.mims.stack import as_stack, dask_counts, detector_numbers
 from mfxarray.provenance import record, was_done
 from mfxarray.schema import ION_IMAGES, by_name
@@ -155,10 +156,8 @@ def apply_translations(
 
 
 def _planes(counts: xr.DataArray, numbers: list[int]) -> da.Array:
-    data = dask_counts(counts)
-    if len(numbers) == 1:
-        return data[:, numbers[0]]
-    return data[:, numbers].sum(axis=1, dtype=np.int64)
+    chosen = select_detectors(dask_counts(counts), numbers)
+    return chosen[:, 0] if len(numbers) == 1 else chosen.sum(axis=1, dtype=np.int64)
 
 
 def _dask_shifts(translations: xr.DataArray, counts: xr.DataArray) -> da.Array:

@@ -15,7 +15,13 @@ from mfxarray.chunked.hotpixels import hot_mask, replace_hot
 from mfxarray.mims.stack import as_stack, dask_counts, detector_numbers
 from mfxarray.provenance import record, was_done
 
-__all__ = ["apply_mask", "infer_hot_pixels", "remove_hot_pixels"]
+__all__ = ["REMOVAL_DEFAULTS", "apply_mask", "infer_hot_pixels", "remove_hot_pixels"]
+
+# by method: what remove_hot_pixels takes where nothing is given
+REMOVAL_DEFAULTS = {
+    "count": {"outlier_factor": 3.0, "min_count": 1.0},
+    "seed": {"outlier_factor": 1.999, "min_count": 0.5},
+}
 
 
 def infer_hot_pixels(
@@ -52,7 +58,8 @@ def infer_hot_pixels(
     max_repeat_fraction
         Pixels hot in more than this fraction of the frames are kept.
     num_nonzero
-        Detectors that must have a count, all voters if None.
+        Detectors that must have a count. If None, "count" asks for no more than the votes, because
+        a rare isotope that counts nothing is no proof against a hot pixel; "seed" asks for all.
     method
         "count" (ours): a pixel is structure if it is a candidate in more than
         ``max(1, max_repeat_fraction * frames)`` frames. "seed": as openformat, where a fraction
@@ -69,7 +76,7 @@ def infer_hot_pixels(
     Lazy; reads the stack once. Candidates wait for the count over all frames as one bit a pixel.
     """
     voters = detector_numbers(counts, detectors)
-    nonzero = _num_nonzero(num_nonzero, len(voters), method)
+    nonzero = _num_nonzero(num_nonzero, num_outliers, len(voters), method)
     _check(num_outliers, kernel_size, len(voters), counts)
     data = dask_counts(counts)
     mask = hot_mask(
@@ -150,16 +157,17 @@ def remove_hot_pixels(
     detectors: Sequence[str] | None = None,
     num_outliers: int = 3,
     kernel_size: int = 3,
-    outlier_factor: float = 1.999,
-    min_count: float = 0.5,
+    outlier_factor: float | None = None,
+    min_count: float | None = None,
     max_repeat_fraction: float = 0.1,
     num_nonzero: int | None = None,
     method: str = "count",
 ) -> xr.DataArray:
     """Return counts with hot pixels replaced by their local median.
 
-    The parameters are those of `infer_hot_pixels`; the defaults are the seed's for removal. The
-    threshold is low: some clean pixels are replaced too, about 1 in 80 at 3 counts a pixel.
+    The parameters are those of `infer_hot_pixels`. ``outlier_factor`` and ``min_count`` are 3 and 1
+    if not given; with ``method="seed"`` they are 1.999 and 0.5 as in openformat, which replaces
+    about 1 in 80 clean pixels at 3 counts a pixel.
 
     Raises
     ------
@@ -174,13 +182,14 @@ def remove_hot_pixels(
         raise ValueError(
             "hot pixels were removed before (see ds.mims.history); start from the file"
         )
+    usual = REMOVAL_DEFAULTS.get(method, REMOVAL_DEFAULTS["count"])
     mask = infer_hot_pixels(
         counts,
         detectors=detectors,
         num_outliers=num_outliers,
         kernel_size=kernel_size,
-        outlier_factor=outlier_factor,
-        min_count=min_count,
+        outlier_factor=usual["outlier_factor"] if outlier_factor is None else outlier_factor,
+        min_count=usual["min_count"] if min_count is None else min_count,
         max_repeat_fraction=max_repeat_fraction,
         num_nonzero=num_nonzero,
         method=method,
@@ -213,12 +222,12 @@ def _dask_mask(mask: xr.DataArray, stack: xr.DataArray) -> da.Array:
     return as_dask(mask.data)
 
 
-def _num_nonzero(wanted: int | None, voters: int, method: str) -> int:
+def _num_nonzero(wanted: int | None, outliers: int, voters: int, method: str) -> int:
     if method not in ("count", "seed"):
         raise ValueError(f"method must be 'count' or 'seed', not {method!r}")
-    if wanted is None or (method == "seed" and wanted == 0):
-        return voters
-    return wanted
+    if method == "seed":
+        return wanted or voters
+    return outliers if wanted is None else wanted
 
 
 def _most_repeats(fraction: float, frames: int, method: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 from dask.base import compute, tokenize
-from dask.delayed import delayed
+from dask.delayed import Delayed
 
 from mfxarray.errors import DataError
 from mfxarray.options import get_options
@@ -29,6 +30,7 @@ from mfxarray.stores.parquet_schema import (
 )
 from mfxarray.stores.plain import is_text, text_list
 from mfxarray.stores.seal import SEAL_NAME, Seal, check_sealed, staged
+from mfxarray.stores.tasks import block_keys, in_order
 
 __all__ = ["open_parquet", "write_parquet"]
 
@@ -104,15 +106,14 @@ def _tasks(
     columns: list[Column],
     arrays: list[da.Array],
     blocks: list[int],
-) -> list[Any]:
-    # not optimized here: that fuses a source block that variables share into each of them, and
-    # it would be read once for every variable
-    grid = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
-    write = delayed(_write_part, pure=False)
-    return [
-        write(_part(folder, index), schema, columns, size, [pieces[index] for pieces in grid])
+) -> Delayed:
+    keys = [list(block_keys(array).values()) for array in arrays]
+    write = [
+        partial(_write_part, _part(folder, index), schema, columns, size)
         for index, size in enumerate(blocks)
     ]
+    calls = [(call, [row[index] for row in keys]) for index, call in enumerate(write)]
+    return in_order(calls, arrays)
 
 
 def _part(folder: Path, index: int) -> str:

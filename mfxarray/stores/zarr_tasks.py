@@ -1,15 +1,15 @@
 """The metadata of a Zarr store, and the tasks that fill its shards.
 
-xarray writes the metadata and what is in memory; its own delayed writes are not used. They are one
-task per variable and shard, and dask then finished one variable while the blocks of the others
-waited in memory: 590 MiB of them for a table of 3.7 GiB, and growing with the table. Here one task
-writes the shards of all variables over the same rows, and memory does not grow.
+xarray writes the metadata and what is in memory. Its own delayed writes are not used: they are one
+task per variable and shard, and dask finishes one variable while blocks of the others wait in
+memory. Here one task writes the shards of all variables over the same rows.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -18,11 +18,12 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
-from dask.delayed import delayed
+from dask.delayed import Delayed
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
 from mfxarray.stores.manifest import SEAL_NAME
+from mfxarray.stores.tasks import block_keys, in_order
 from mfxarray.stores.zarr_layout import encodings
 
 __all__ = ["Folder", "shard_tasks"]
@@ -58,8 +59,8 @@ def _put(root: Path, key: str, values: np.ndarray[Any, Any]) -> None:
     temporary.replace(path)
 
 
-def shard_tasks(data: xr.Dataset, folder: Path, plan: Mapping[Hashable, int]) -> list[Any]:
-    """Write metadata and variables in memory; return the tasks that write the others.
+def shard_tasks(data: xr.Dataset, folder: Path, plan: Mapping[Hashable, int]) -> Delayed:
+    """Write metadata and variables in memory; return the delayed writing of the others.
 
     Parameters
     ----------
@@ -81,18 +82,15 @@ def shard_tasks(data: xr.Dataset, folder: Path, plan: Mapping[Hashable, int]) ->
         write_empty_chunks=True,
         compute=False,
     )
-    groups: dict[Hashable, tuple[list[_Place], list[Any]]] = {}
-    for name, variable in data.variables.items():
-        if isinstance(variable.data, da.Array):
-            for key, region, block in _blocks(str(name), variable, plan):
-                places, blocks = groups.setdefault(key, ([], []))
-                places.append((str(name), region))
-                blocks.append(block)
-    write = delayed(_write_shards, pure=False)
-    chain = None
-    for places, blocks in groups.values():
-        chain = delayed(_both, pure=False)(chain, write(str(folder), places, blocks))
-    return chain
+    groups: dict[Hashable, tuple[list[_Place], list[Hashable]]] = {}
+    lazy = {str(n): v for n, v in data.variables.items() if isinstance(v.data, da.Array)}
+    for name, variable in lazy.items():
+        for group, region, key in _blocks(name, variable, plan):
+            places, keys = groups.setdefault(group, ([], []))
+            places.append((name, region))
+            keys.append(key)
+    write = [(partial(_write_shards, str(folder), at), keys) for at, keys in groups.values()]
+    return in_order(write, [variable.data for variable in lazy.values()])
 
 
 def _rechunked(data: xr.Dataset, plan: Mapping[Hashable, int]) -> xr.Dataset:
@@ -110,21 +108,15 @@ def _rechunked(data: xr.Dataset, plan: Mapping[Hashable, int]) -> xr.Dataset:
 
 def _blocks(
     name: str, variable: xr.Variable, plan: Mapping[Hashable, int]
-) -> Iterator[tuple[Hashable, tuple[slice, ...], Any]]:
-    """Give every shard of a variable: the group that writes it, its region, its delayed values."""
-    # not optimized here, else a source block would be read once for every variable
-    grid = variable.data.to_delayed(optimize_graph=False)
-    for index in np.ndindex(grid.shape):
-        placed = zip(variable.dims, index, grid.shape, strict=True)
-        key = tuple((dim, place) for dim, place, count in placed if count > 1)
+) -> Iterator[tuple[Hashable, tuple[slice, ...], Hashable]]:
+    """Give every shard of a variable: the group that writes it, its region, its graph key."""
+    for index, key in block_keys(variable.data).items():
+        placed = zip(variable.dims, index, variable.data.numblocks, strict=True)
+        group = tuple((dim, place) for dim, place, count in placed if count > 1)
         starts = (plan[dim] * place for dim, place in zip(variable.dims, index, strict=True))
         sizes = (chunks[place] for chunks, place in zip(variable.data.chunks, index, strict=True))
         region = tuple(slice(at, at + size) for at, size in zip(starts, sizes, strict=True))
-        yield key or name, region, grid[index]
-
-
-def _both(before: None, this: None) -> None:
-    """Do nothing when two tasks are done."""
+        yield group or name, region, key
 
 
 def _write_shards(folder: str, places: list[_Place], blocks: list[np.ndarray[Any, Any]]) -> None:

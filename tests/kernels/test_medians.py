@@ -39,7 +39,7 @@ def test_votes_equal_the_plain_form(dtype, shape, kernel_size):
 def test_votes_find_something_at_all():
     frames = np.ones((1, 3, 9, 9), np.uint32)
     frames[0, :, 4, 5] = 50
-    options = dict(kernel_size=3, outlier_factor=3.0, min_count=1.0)
+    options = {"kernel_size": 3, "outlier_factor": 3.0, "min_count": 1.0}
     found = hot_candidates(frames, np.arange(3), num_outliers=3, num_nonzero=3, **options)
     assert np.argwhere(found).tolist() == [[0, 4, 5]]
     none = hot_candidates(frames, np.arange(3), num_outliers=4, num_nonzero=3, **options)
@@ -48,14 +48,14 @@ def test_votes_find_something_at_all():
 
 def test_counts_at_the_top_of_the_range_do_not_wrap():
     frames = np.full((1, 1, 5, 5), 2**32 - 1, np.uint32)
-    options = dict(kernel_size=3, min_count=1.0, num_outliers=1, num_nonzero=1)
+    options = {"kernel_size": 3, "min_count": 1.0, "num_outliers": 1, "num_nonzero": 1}
     assert hot_candidates(frames, np.arange(1), outlier_factor=1.0, **options).all()
     assert not hot_candidates(frames, np.arange(1), outlier_factor=1.0001, **options).any()
 
 
 def test_empty_block():
     frames = np.empty((0, 2, 4, 4), np.uint32)
-    options = dict(kernel_size=3, outlier_factor=2.0, min_count=1.0)
+    options = {"kernel_size": 3, "outlier_factor": 2.0, "min_count": 1.0}
     found = hot_candidates(frames, np.arange(2), num_outliers=1, num_nonzero=1, **options)
     assert found.shape == (0, 4, 4)
 

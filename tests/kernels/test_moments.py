@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,9 +65,7 @@ def test_pieces_give_the_same_bits(data):
     values = values_of(n, seed=n)
     bounds = [0, *cuts, n]
     pieces = [
-        piece_of(values[start:stop], start)
-        for start, stop in zip(bounds, bounds[1:], strict=False)
-        if stop > start
+        piece_of(values[start:stop], start) for start, stop in pairwise(bounds) if stop > start
     ]
     assert equal(join_pieces(pieces), run_moments(values, np.array([0])))
 

@@ -61,7 +61,7 @@ def test_alignment_undoes_the_drift(truth_and_stack):
 
 
 def test_counts_are_conserved_with_padding_and_exposure_counts_frames(truth_and_stack):
-    truth, ions = truth_and_stack
+    _, ions = truth_and_stack
     aligned = ions.mims.apply_translations(ions.mims.infer_translations("12C 14N"), padding=12)
     assert aligned.shape == (20, 7, 120, 120)
     np.testing.assert_array_equal(aligned.sum(("y", "x")), ions.sum(("y", "x")))

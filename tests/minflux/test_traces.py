@@ -8,7 +8,7 @@ import pytest
 
 import mfxarray as mfx
 from mfxarray.testing import assert_chunk_invariant, raise_if_computes
-from tests.samples import four_chunkings, localization_file
+from tests.samples import four_chunkings
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""One file a command of ``mfxarray``; `mfxarray.cli` only reads the command line."""

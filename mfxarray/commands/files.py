@@ -1,0 +1,141 @@
+"""What the commands share: inputs opened by content, outputs that are not overwritten by chance."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfxarray.errors import DataError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "bounds_of",
+    "check_output",
+    "open_data",
+    "open_ions",
+    "open_localizations",
+    "summary_of_output",
+]
+
+
+def open_data(path: str, *, roll: tuple[int, int] | str = (0, 0)) -> xr.Dataset | xr.DataArray:
+    """Return what a file or store holds; what it is, its content decides.
+
+    Raises
+    ------
+    DataError
+        If it is nothing that mfxarray reads, or damaged.
+    """
+    from mfxarray.engines import open_mims, open_minflux
+    from mfxarray.formats.sniff import sniff
+
+    kind = sniff(path)
+    if kind == "npy":
+        return open_minflux(path)
+    if kind == "im":
+        return open_mims(path, roll=roll)
+    if kind == "zarr":
+        return _open_store(path)
+    from mfxarray.stores.parquet import open_parquet
+
+    return open_parquet(path)
+
+
+def open_localizations(path: str) -> xr.Dataset:
+    """Return localizations.
+
+    Raises
+    ------
+    DataError
+        Also if the file holds something else.
+    """
+    data = open_data(path)
+    if "localization" not in data.dims:
+        raise DataError(f"holds {_what(data)}, not MINFLUX localizations", path=path)
+    return data  # type: ignore[return-value]
+
+
+def open_ions(path: str, *, roll: tuple[int, int] | str = (0, 0)) -> xr.DataArray:
+    """Return ion images (frame, detector, y, x).
+
+    Raises
+    ------
+    DataError
+        Also if the file holds something else.
+    """
+    data = open_data(path, roll=roll)
+    if not {"frame", "detector", "y", "x"} <= set(data.dims):
+        raise DataError(f"holds {_what(data)}, not a stack of ion images", path=path)
+    return data  # type: ignore[return-value]
+
+
+def bounds_of(arguments: Namespace) -> dict[str, tuple[float | None, float | None]]:
+    """Return the bounds of --bound, one a field.
+
+    Raises
+    ------
+    ValueError
+        If a field is bounded twice.
+    """
+    names = [name for name, _ in arguments.bound]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--bound {name} is given {names.count(name)} times; give it once")
+    return dict(arguments.bound)
+
+
+def check_output(arguments: Namespace, *endings: str) -> str:
+    """Return the path to write, if it may be written.
+
+    Raises
+    ------
+    DataError
+        If it exists and --overwrite is not given, is the input, or has none of the endings.
+    """
+    path = Path(arguments.out)
+    if endings and path.suffix.lower() not in endings:
+        raise DataError(
+            f"must end in {' or '.join(endings)}", path=path, hint="The ending names the format."
+        )
+    if not Path(os.path.abspath(path)).parent.is_dir():
+        raise DataError("its folder does not exist", path=path, hint="Create the folder first.")
+    source = getattr(arguments, "file", None)
+    if (
+        source is not None
+        and os.path.exists(source)
+        and os.path.realpath(source) == os.path.realpath(path)
+    ):
+        raise DataError("is the input", path=path, hint="Give another path.")
+    if os.path.lexists(path) and not arguments.overwrite:
+        hint = "Give another path, or --overwrite to replace it."
+        raise DataError("exists already", path=path, hint=hint)
+    return str(path)
+
+
+def summary_of_output(path: str) -> str:
+    """Return one line that says what was written and how large it is."""
+    from mfxarray.display import size_text
+
+    place = Path(path)
+    files = [place] if place.is_file() else [item for item in place.rglob("*") if item.is_file()]
+    return f"wrote {place} ({size_text(sum(item.stat().st_size for item in files))})"
+
+
+def _open_store(path: str) -> xr.Dataset | xr.DataArray:
+    from mfxarray.stores.seal import check_sealed
+    from mfxarray.stores.zarr_store import open_zarr, open_zarr_array
+
+    is_array = check_sealed(path, kind="zarr").extra.get("array") is not None
+    return open_zarr_array(path) if is_array else open_zarr(path)
+
+
+def _what(data: xr.Dataset | xr.DataArray) -> str:
+    if "localization" in data.dims:
+        return "MINFLUX localizations"
+    if "trace" in data.dims:
+        return "MINFLUX traces"
+    return f"data with the dimensions {', '.join(map(str, data.dims))}"

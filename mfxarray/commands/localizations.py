@@ -1,0 +1,66 @@
+"""The commands for localizations: filter and traces."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from mfxarray.commands.files import bounds_of, check_output, open_localizations, summary_of_output
+from mfxarray.jobs.clients import client
+from mfxarray.jobs.progress import progress
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from distributed import Client
+
+__all__ = ["filter_file", "traces_file"]
+
+
+def filter_file(arguments: Namespace) -> None:
+    """Write the localizations that pass the bounds to a Zarr store."""
+    from mfxarray.display import number
+    from mfxarray.stores.zarr_store import write_zarr
+
+    out = check_output(arguments, ".zarr")
+    data = open_localizations(arguments.file)
+    with client(
+        arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
+    ) as at:
+        kept = _kept(data, arguments, at)
+        with progress("writing localizations", at):
+            write_zarr(kept, out, overwrite=arguments.overwrite)
+    before, after = data.sizes["localization"], kept.sizes["localization"]
+    share = f" ({after / before:.1%})" if before else ""
+    print(f"kept {number(after)} of {number(before)} localizations{share}")
+    print(summary_of_output(out))
+
+
+def traces_file(arguments: Namespace) -> None:
+    """Write one row a trace to a Parquet store."""
+    from mfxarray.display import number
+    from mfxarray.minflux.traces import traces
+    from mfxarray.stores.parquet import write_parquet
+
+    out = check_output(arguments, ".parquet")
+    data = open_localizations(arguments.file)
+    with client(
+        arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
+    ) as at:
+        table = traces(_kept(data, arguments, at), ddof=arguments.ddof)
+        with progress("writing traces", at):
+            write_parquet(table, out, overwrite=arguments.overwrite)
+    print(f"found {number(table.sizes['trace'])} traces")
+    print(summary_of_output(out))
+
+
+def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Dataset:
+    from mfxarray.minflux.filters import compact, filter_localizations
+
+    masked = filter_localizations(
+        data,
+        valid=not arguments.keep_invalid,
+        unmeasured=arguments.unmeasured,
+        bounds=bounds_of(arguments),
+    )
+    with progress("counting localizations and traces", at):
+        return compact(masked)

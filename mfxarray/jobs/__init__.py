@@ -1,0 +1,1 @@
+"""Clients for threads and clusters, and progress."""

@@ -1,0 +1,60 @@
+"""Compiled kernels made ready once, before workers start that would race for their cache."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["warm_kernels"]
+
+_SIZE = 16
+
+
+def warm_kernels() -> None:
+    """Compile every numba kernel, or load it from its cache, by running it on tiny arrays.
+
+    Notes
+    -----
+    About 10 s the first time on a machine, 0.5 s later. Several processes that compile the same
+    kernel into one empty cache at once may crash, so this runs in one process before the others
+    start.
+    """
+    _warm_moments()
+    for dtype in (np.uint16, np.uint32):
+        _warm_medians(np.dtype(dtype))
+    _warm_registration()
+
+
+def _warm_moments() -> None:
+    from mfxarray.kernels.moments import merge_runs, run_moments
+
+    runs = run_moments(np.zeros((4, 4)), np.array([0, 2]))
+    merge_runs(runs, np.zeros(2, np.int64), 1)
+
+
+def _warm_medians(dtype: np.dtype[np.unsignedinteger]) -> None:  # type: ignore[type-arg]
+    from mfxarray.kernels.medians import hot_candidates, replace_masked
+
+    frames = np.ones((1, 3, _SIZE, _SIZE), dtype)
+    voters = np.arange(3)
+    mask = hot_candidates(
+        frames,
+        voters,
+        kernel_size=3,
+        outlier_factor=2.0,
+        min_count=1.0,
+        num_outliers=2,
+        num_nonzero=1,
+    )
+    mask[0, 0, 0] = True
+    replace_masked(frames, mask, voters, 3)
+
+
+def _warm_registration() -> None:
+    import dask.array as da
+
+    from mfxarray.chunked.registration import find_shifts
+
+    planes = np.random.default_rng(0).poisson(5.0, (4, _SIZE, _SIZE))
+    # the whole search, not its kernels one by one: then none is forgotten; several blocks, so that
+    # the step that joins them runs too
+    find_shifts(da.from_array(planes, chunks=(2, -1, -1)), 2).compute(scheduler="synchronous")
