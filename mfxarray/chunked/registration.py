@@ -167,7 +167,7 @@ def _refine(
     return registration.refine_frames(state, planes, places[slice(*rows)], search)
 
 
-def _seed_link(state: seed_registration.SeedRunning, ready: tuple[Array, Array]) -> Any:
+def _seed_link(state: seed_registration.SeedRunning, ready: tuple[Array, Array, Array]) -> Any:
     return seed_registration.seed_register(state, *ready)
 
 

@@ -52,9 +52,11 @@ def _warm_medians(dtype: np.dtype[np.unsignedinteger]) -> None:  # type: ignore[
 def _warm_registration() -> None:
     import dask.array as da
 
-    from mfxarray.chunked.registration import find_shifts
+    from mfxarray.chunked.registration import find_shifts, find_shifts_seed
 
     planes = np.random.default_rng(0).poisson(5.0, (4, _SIZE, _SIZE))
     # the whole search, not its kernels one by one: then none is forgotten; several blocks, so that
     # the step that joins them runs too
-    find_shifts(da.from_array(planes, chunks=(2, -1, -1)), 2).compute(scheduler="synchronous")
+    stack = da.from_array(planes, chunks=(2, -1, -1))
+    find_shifts(stack, 2).compute(scheduler="synchronous")
+    find_shifts_seed(stack, 2).compute(scheduler="synchronous")

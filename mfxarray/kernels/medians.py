@@ -141,11 +141,32 @@ def _replace(frames, mask, detectors, radius, cleaned):  # type: ignore[no-untyp
     for frame in range(n_frames):
         for y in range(height):
             for x in range(width):
-                if mask[frame, y, x]:
-                    for detector in detectors:
-                        image = frames[frame, detector]
+                if not mask[frame, y, x]:
+                    continue
+                for detector in detectors:
+                    image = frames[frame, detector]
+                    if radius == 1:
+                        cleaned[frame, detector, y, x] = _median_of_9(image, y, x)
+                    else:
                         _gather(image, y, x, radius, window)
                         cleaned[frame, detector, y, x] = window[window.size // 2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _median_of_9(image, y, x):  # type: ignore[no-untyped-def]
+    above, below = max(y - 1, 0), min(y + 1, image.shape[0] - 1)
+    left, right = max(x - 1, 0), min(x + 1, image.shape[1] - 1)
+    low1, mid1, high1 = _sort3(image[above, left], image[y, left], image[below, left])
+    low2, mid2, high2 = _sort3(image[above, x], image[y, x], image[below, x])
+    low3, mid3, high3 = _sort3(image[above, right], image[y, right], image[below, right])
+    middle = _sort3(mid1, mid2, mid3)[1]
+    return _sort3(max(max(low1, low2), low3), middle, min(min(high1, high2), high3))[1]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _sort3(a, b, c):  # type: ignore[no-untyped-def]
+    small, large = min(a, b), max(a, b)
+    return min(small, c), max(small, min(large, c)), max(large, c)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

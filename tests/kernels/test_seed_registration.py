@@ -30,11 +30,11 @@ def plain(planes, padding):
 
 
 def found(planes, padding, blocks=1):
-    padded, spectra = seed_spectra(planes, padding)
+    padded, spectra, norms = seed_spectra(planes, padding)
     state, tables = seed_start(planes.shape[1:], padding), []
     cuts = np.array_split(np.arange(len(planes)), blocks)
     for part in cuts:
-        state, table = seed_register(state, padded[part], spectra[part])
+        state, table = seed_register(state, padded[part], spectra[part], norms[part])
         tables.append(table)
     return seed_settle(np.concatenate(tables))
 
