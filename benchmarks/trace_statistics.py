@@ -1,0 +1,80 @@
+"""Per-trace statistics of 5 M localizations against pandas, same figures, in one run.
+
+Both get the columns in memory and give count, mean and standard deviation of x, y, z, mean, first
+and last time of every trace. pandas uses its compiled group-by; ours the two threads of dask.
+"""
+
+from __future__ import annotations
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+from common import Watch, arguments, interleaved
+
+
+def columns_of(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ids, positions and times of traces of about ten localizations."""
+    rng = np.random.default_rng(0)
+    lengths = rng.geometric(0.1, rows // 8)
+    tid = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)[:rows]
+    return tid, 1e-5 + 1e-9 * rng.normal(size=(len(tid), 3)), np.arange(len(tid)) * 1e-3
+
+
+def with_pandas(tid: np.ndarray, xyz: np.ndarray, tim: np.ndarray) -> pd.DataFrame:
+    """Return the statistics by pandas."""
+    frame = pd.DataFrame({"x": xyz[:, 0], "y": xyz[:, 1], "z": xyz[:, 2], "t": tim})
+    groups = frame.groupby(tid, sort=False)
+    means, spread, counts = groups.mean(), groups[["x", "y", "z"]].std(), groups.size()
+    times = groups["t"].agg(["min", "max"])
+    return pd.concat([counts.rename("n"), means, spread.add_prefix("spread_"), times], axis=1)
+
+
+def main() -> None:
+    """Print the ratios at tenfold sizes."""
+    from mfxarray.chunked.traces import index_runs, trace_moments
+    from mfxarray.jobs.warm import warm_kernels
+
+    options = arguments(__doc__)
+    warm_kernels()
+    for rows in (int(size * options.scale) for size in (50_000, 500_000, 5_000_000)):
+        tid, xyz, tim = columns_of(rows)
+        block = 2**18
+        used = da.ones(len(tid), chunks=block, dtype=bool)
+        keys = [da.from_array(tid, chunks=block)]
+        columns = [da.from_array(xyz, chunks=(block, 3)), da.from_array(tim, chunks=block)]
+        index = index_runs(used, used, keys)
+
+        def counting(used=used, keys=keys) -> object:
+            return index_runs(used, used, keys)
+
+        def ours(used=used, keys=keys, columns=columns, index=index) -> np.ndarray:
+            return trace_moments(used, keys, columns, index).compute()
+
+        def theirs(tid=tid, xyz=xyz, tim=tim) -> pd.DataFrame:
+            return with_pandas(tid, xyz, tim)
+
+        with dask.config.set(scheduler="threads", num_workers=2):
+            found, wanted = ours(), theirs()
+            spread = np.sqrt(found["m2"][:, :3] / np.maximum(found["n"][:, None] - 1, 1))
+            several = found["n"] > 1
+            np.testing.assert_array_equal(found["n"], wanted["n"])
+            np.testing.assert_allclose(
+                spread[several], wanted.filter(like="spread_")[several], rtol=1e-5
+            )
+            seconds = interleaved(
+                options.repeats, pandas=theirs, statistics=ours, counting_pass=counting
+            )
+            with Watch() as watch:
+                ours()
+        both = seconds["statistics"] + seconds["counting_pass"]
+        print(
+            f"{len(tid):9d} rows, {len(found)} traces: pandas {seconds['pandas'] * 1e3:7.1f} ms, "
+            f"statistics {seconds['statistics'] * 1e3:6.1f} ms "
+            f"({seconds['pandas'] / seconds['statistics']:5.1f}x), with the counting pass "
+            f"{both * 1e3:6.1f} ms ({seconds['pandas'] / both:5.1f}x), {watch.total / 1e6:.0f} MB"
+        )
+
+
+if __name__ == "__main__":
+    main()
