@@ -163,19 +163,6 @@ def _moved(overlap: _Overlap) -> _Overlap:
     return _Overlap(overlap.start - shifts, overlap.stop - shifts, shifts)
 
 
-def _score(
-    cross: Array, sums: Array, squares: Array, sums2: Array, squares2: Array, pixels: Array
-) -> Array:
-    """Return the correlation in standard deviations of what noise would give (Fisher's z)."""
-    n = np.maximum(pixels, 1.0)
-    variance = (squares - sums**2 / n) * (squares2 - sums2**2 / n)
-    covariance = cross - sums * sums2 / n
-    flat = variance <= 1e-12 * squares * squares2
-    ncc = np.where(flat, 0.0, covariance / np.sqrt(np.where(flat, 1.0, variance)))
-    independent = np.maximum(pixels / _CORRELATED - 3.0, 0.0)
-    return np.asarray(np.arctanh(np.clip(ncc, -0.9999999, 0.9999999)) * np.sqrt(independent))
-
-
 def _overlap_sums(image: Array, rows: _Overlap, columns: _Overlap) -> tuple[Array, Array]:
     """Return sums and sums of squares of an image over its overlap at every shift."""
     # far shifts may leave the image altogether; their overlap is empty wherever it is
@@ -183,7 +170,8 @@ def _overlap_sums(image: Array, rows: _Overlap, columns: _Overlap) -> tuple[Arra
     top, bottom = np.clip(rows.start, 0, size_y), np.clip(rows.stop, 0, size_y)
     left, right = np.clip(columns.start, 0, size_x), np.clip(columns.stop, 0, size_x)
     first, second = np.empty((2, len(top), len(left)))
-    _rectangle_sums(*_integrals(image), top, bottom, left, right, first, second)
+    table, table2 = _integrals(image)
+    _rectangle_sums(table, table2, top, bottom, left, right, first, second)
     return first, second
 
 
