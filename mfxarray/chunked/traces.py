@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from operator import itemgetter
 from typing import Any
 
 import dask.array as da
@@ -18,14 +19,22 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import graph_array
 from mfxarray.chunked.plan import common_rows, group_small
-from mfxarray.kernels.moments import Moments, Piece, join_pieces, merge_runs, piece_of, run_moments
+from mfxarray.kernels.moments import (
+    Column,
+    Piece,
+    join_pieces,
+    merge_runs,
+    piece_of,
+    run_moments,
+    run_starts,
+)
 
 __all__ = ["BlockRuns", "RunIndex", "index_runs", "trace_moments"]
 
 Array = np.ndarray[Any, Any]
 
 # traces in a block of the table
-_TABLE_ROWS = 65_536
+_TABLE_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,11 @@ class RunIndex:
     """The runs of all blocks, in order."""
 
     blocks: tuple[BlockRuns, ...]
+
+    @cached_property
+    def n_traces(self) -> int:
+        """Number of traces, counting one that comes back after another as one."""
+        return _count_distinct(self.runs().keys)
 
     def grouped(self, groups: Sequence[tuple[int, int]]) -> RunIndex:
         """Return the index of the same rows in blocks that join ranges of these."""
@@ -108,9 +122,9 @@ def index_runs(selected: da.Array, used: da.Array, keys: Sequence[da.Array]) -> 
 
 
 def trace_moments(
-    used: da.Array, keys: Sequence[da.Array], columns: Sequence[da.Array], index: RunIndex
-) -> da.Array:
-    """Return the moments of every trace, one structured row a trace, in order of appearance.
+    used: da.Array, keys: Sequence[da.Array], position: da.Array, tim: da.Array, index: RunIndex
+) -> tuple[da.Array, da.Array]:
+    """Return the keys and the moments of every trace, in the order in which the traces begin.
 
     Parameters
     ----------
@@ -118,65 +132,86 @@ def trace_moments(
         Rows to use, shape (row,), bool.
     keys
         What names a trace, each of shape (row,).
-    columns
-        Values, each of shape (row,) or (row, column); together they give the columns.
+    position
+        Shape (row, 3).
+    tim
+        Shape (row,).
     index
         Result of `index_runs` for just these rows.
 
     Returns
     -------
-    dask array
-        Shape (trace,), with the fields ``key``, ``n``, ``mean``, ``m2``, ``low``, ``high``.
+    keys, moments
+        Shapes (trace, key column), int64, and (trace, 10), see `mfxarray.kernels.moments.Column`.
     """
-    token = tokenize(used, *keys, *columns)
-    width = sum(column.shape[1] if column.ndim == 2 else 1 for column in columns)
-    dtype = _table_dtype(len(keys), width)
-    parts = _part_tasks(f"parts-{token}", used, keys, columns, index)
-    name = f"moments-{token}"
-    tables, sizes = _table_tasks(name, f"parts-{token}", index, dtype)
-    table = graph_array(name, {**parts, **tables}, (used, *keys, *columns), (sizes,), dtype)
-    return _regrouped(table, index)
+    inputs = (used, *keys, position, tim)
+    name = f"trace-tables-{tokenize(*inputs)}"
+    parts = _part_tasks(f"{name}-parts", inputs, index)
+    tables, sizes = _table_tasks(name, f"{name}-parts", index)
+    if index.n_traces < sum(sizes):
+        tables, sizes = _merged(name, tables, index.n_traces), (index.n_traces,)
+    # blocks of this one are pairs of arrays; it is taken apart at once
+    pairs = graph_array(name, {**parts, **tables}, inputs, (sizes,), object)
+
+    def part(number: int, width: int, dtype: Any) -> da.Array:
+        own = f"trace-{('keys', 'moments')[number]}-{name}"
+        tasks = {(own, i, 0): (itemgetter(number), (name, i)) for i in range(len(sizes))}
+        return graph_array(own, tasks, (pairs,), (sizes, (width,)), dtype)
+
+    return part(0, len(keys), np.int64), part(1, Column.WIDTH, float)
 
 
 def _index_block(selected: Array, used: Array, *keys: Array) -> Array:
-    own = np.stack([np.asarray(key)[used].astype(np.int64) for key in keys], axis=1)
+    own = _used_only(used, keys)
     starts = _run_starts(own)
-    lengths = np.diff(np.append(starts, len(own)))
+    lengths = np.diff(np.append(starts, len(own[0])))
     out = np.empty(1, object)
-    out[0] = BlockRuns(int(np.count_nonzero(selected)), own[starts], lengths)
+    out[0] = BlockRuns(int(np.count_nonzero(selected)), _keys_at(own, starts), lengths)
     return out
 
 
-def _run_starts(keys: Array) -> Array:
-    if not len(keys):
-        return np.empty(0, np.int64)
-    changed = (keys[1:] != keys[:-1]).any(axis=1)
-    return np.concatenate([[0], np.flatnonzero(changed) + 1])
+def _used_only(used: Array, columns: Sequence[Array]) -> list[Array]:
+    """Return the used rows of every column, without a copy where all are used."""
+    return list(columns) if used.all() else [column[used] for column in columns]
+
+
+def _run_starts(keys: Sequence[Array]) -> Array:
+    """Return the rows at which any of the keys changes."""
+    starts = [run_starts(key) for key in keys]
+    return starts[0] if len(starts) == 1 else np.unique(np.concatenate(starts))
+
+
+def _keys_at(keys: Sequence[Array], rows: Array) -> Array:
+    return np.stack([key[rows].astype(np.int64) for key in keys], axis=1)
+
+
+def _count_distinct(keys: Array) -> int:
+    """Return the number of distinct rows; quick where they rise, as ids in files do."""
+    if len(keys) < 2:
+        return len(keys)
+    steps = np.diff(keys, axis=0)
+    rising = steps[:, -1] > 0
+    for column in range(keys.shape[1] - 2, -1, -1):
+        rising = (steps[:, column] > 0) | ((steps[:, column] == 0) & rising)
+    return len(keys) if rising.all() else len(np.unique(keys, axis=0))
 
 
 def _join_blocks(blocks: Sequence[BlockRuns]) -> BlockRuns:
     keys = np.concatenate([block.keys for block in blocks])
     lengths = np.concatenate([block.lengths for block in blocks])
-    starts = _run_starts(keys)
+    starts = _run_starts(list(keys.T))
     summed = np.add.reduceat(lengths, starts) if len(starts) else lengths
     return BlockRuns(sum(block.n_selected for block in blocks), keys[starts], summed)
 
 
-def _part_tasks(
-    name: str,
-    used: da.Array,
-    keys: Sequence[da.Array],
-    columns: Sequence[da.Array],
-    index: RunIndex,
-) -> dict[Any, Any]:
+def _part_tasks(name: str, inputs: Sequence[da.Array], index: RunIndex) -> dict[Any, Any]:
     continuing = index.continuing()
     tasks = {}
     for block, (leads, offset) in enumerate(continuing):
         trails = _trails(continuing, index, block)
-        key_blocks = [(key.name, block) for key in keys]
-        blocks = [(column.name, block, *([0] * (column.ndim - 1))) for column in columns]
+        blocks = [(array.name, block, *([0] * (array.ndim - 1))) for array in inputs]
         split = partial(_split_block, leads=leads, trails=trails, offset=offset)
-        tasks[(name, block)] = (split, (used.name, block), key_blocks, blocks)
+        tasks[(name, block)] = (split, blocks)
     return tasks
 
 
@@ -195,41 +230,34 @@ class _Part:
     """What one block gives to the table: whole traces, and pieces at its two ends."""
 
     keys: Array
-    moments: Moments
+    moments: Array
     lead: Piece | None
     trail: Piece | None
     trail_key: Array | None
     ends: bool
 
 
-def _split_block(
-    used: Array,
-    keys: list[Array],
-    columns: list[Array],
-    *,
-    leads: bool,
-    trails: bool,
-    offset: int,
-) -> _Part:
-    own = np.stack([np.asarray(key)[used].astype(np.int64) for key in keys], axis=1)
-    values = np.column_stack([np.asarray(column)[used] for column in columns]).astype(float)
-    starts = _run_starts(own)
-    bounds = np.append(starts, len(own))
+def _split_block(blocks: list[Array], *, leads: bool, trails: bool, offset: int) -> _Part:
+    used, *columns = blocks
+    *keys, xyz, tim = _used_only(used, columns)
+    xyz, tim = xyz.astype(float, copy=False), tim.astype(float, copy=False)
+    starts = _run_starts(keys)
+    bounds = np.append(starts, len(tim))
     lead = trail = trail_key = None
-    first, last = int(leads), len(starts) - int(trails)
     if leads:
-        lead = piece_of(values[: bounds[1]], offset)
+        lead = piece_of(xyz[: bounds[1]], tim[: bounds[1]], offset)
     if trails and not (leads and len(starts) == 1):
-        trail, trail_key = piece_of(values[bounds[-2] :], 0), own[-1]
-    last = max(last, first)
-    moments = run_moments(values[bounds[first] : bounds[last]], starts[first:last] - bounds[first])
+        trail = piece_of(xyz[bounds[-2] :], tim[bounds[-2] :], 0)
+        trail_key = _keys_at(keys, starts[-1:])
+    first = int(leads)
+    last = max(len(starts) - int(trails), first)
+    rows = slice(bounds[first], bounds[last])
+    moments = run_moments(xyz[rows], tim[rows], starts[first:last] - bounds[first])
     ends = leads and not (trails and len(starts) == 1)
-    return _Part(own[starts[first:last]], moments, lead, trail, trail_key, ends)
+    return _Part(_keys_at(keys, starts[first:last]), moments, lead, trail, trail_key, ends)
 
 
-def _table_tasks(
-    name: str, parts: str, index: RunIndex, dtype: Any
-) -> tuple[dict[Any, Any], tuple[int, ...]]:
+def _table_tasks(name: str, parts: str, index: RunIndex) -> tuple[dict[Any, Any], tuple[int, ...]]:
     continuing = index.continuing()
     owned = [
         len(block.keys) - int(leads)
@@ -238,7 +266,7 @@ def _table_tasks(
     groups = group_small(owned, _TABLE_ROWS)
     tasks = {}
     for number, (start, stop) in enumerate(groups):
-        build = partial(_build_table, own=stop - start, dtype=dtype)
+        build = partial(_build_table, own=stop - start)
         needed = range(start, _open_until(index, continuing, stop))
         tasks[(name, number)] = (build, [(parts, block) for block in needed])
     return tasks, tuple(sum(owned[start:stop]) for start, stop in groups)
@@ -258,54 +286,38 @@ def _open_until(index: RunIndex, continuing: list[tuple[bool, int]], stop: int) 
     return end
 
 
-def _build_table(parts: list[_Part], *, own: int, dtype: Any) -> Array:
-    """Return the table of the traces that start in the first ``own`` parts."""
+def _build_table(parts: list[_Part], *, own: int) -> tuple[Array, Array]:
+    """Return keys and moments of the traces that start in the first ``own`` parts."""
     keys: list[Array] = []
-    moments: list[Moments] = []
+    moments: list[Array] = []
     open_key: Array | None = None
     pieces: list[Piece] = []
     for number, part in enumerate(parts):
         if open_key is not None and part.lead is not None:
             pieces.append(part.lead)
             if part.ends:
-                keys.append(open_key[None])
+                keys.append(open_key)
                 moments.append(join_pieces(pieces))
                 open_key = None
         if number < own:
             keys.append(part.keys)
             moments.append(part.moments)
-            if part.trail is not None and part.trail_key is not None:
+            if part.trail is not None:
                 open_key, pieces = part.trail_key, [part.trail]
-    return _as_table(np.concatenate(keys), Moments.concatenate(moments), dtype)
+    if len(keys) == 1:
+        return keys[0], moments[0]
+    return np.concatenate(keys), np.concatenate(moments)
 
 
-def _table_dtype(n_keys: int, width: int) -> np.dtype[Any]:
-    parts = [(name, "f8", (width,)) for name in ("mean", "m2", "low", "high")]
-    return np.dtype([("key", "i8", (n_keys,)), ("n", "i8"), *parts])
+def _merged(name: str, tables: dict[Any, Any], n_traces: int) -> dict[Any, Any]:
+    """Return tasks for one table in which traces that come back after others are one row."""
+    apart = {(f"{key[0]}-runs", *key[1:]): task for key, task in tables.items()}
+    merge = partial(_merge_tables, n_traces=n_traces)
+    return {**apart, (name, 0): (merge, list(apart))}
 
 
-def _as_table(keys: Array, moments: Moments, dtype: Any) -> Array:
-    table = np.empty(len(keys), dtype)
-    table["key"] = keys
-    for name in ("n", "mean", "m2", "low", "high"):
-        table[name] = getattr(moments, name)
-    return table
-
-
-def _regrouped(table: da.Array, index: RunIndex) -> da.Array:
-    """Return the table with one row a trace even where a trace comes back after another one."""
-    keys = index.runs().keys
-    n_traces = len(np.unique(keys, axis=0))
-    if n_traces == len(keys):
-        return table
-    single = table.rechunk({0: -1})
-    merge = partial(_merge_table, n_traces=n_traces)
-    return single.map_blocks(merge, chunks=((n_traces,),), dtype=table.dtype, meta=table._meta)
-
-
-def _merge_table(table: Array, *, n_traces: int) -> Array:
-    _, first, group = np.unique(table["key"], axis=0, return_index=True, return_inverse=True)
+def _merge_tables(tables: list[tuple[Array, Array]], *, n_traces: int) -> tuple[Array, Array]:
+    keys, moments = (np.concatenate(column) for column in zip(*tables, strict=True))
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(first))
-    runs = Moments(*(table[name] for name in ("n", "mean", "m2", "low", "high")))
-    merged = merge_runs(runs, order[group.reshape(-1)], n_traces)
-    return _as_table(table["key"][np.sort(first)], merged, table.dtype)
+    return keys[np.sort(first)], merge_runs(moments, order[group.reshape(-1)], n_traces)

@@ -25,9 +25,11 @@ def warm_kernels() -> None:
 
 
 def _warm_moments() -> None:
-    from mfxarray.kernels.moments import merge_runs, run_moments
+    from mfxarray.kernels.moments import merge_runs, run_moments, run_starts
 
-    runs = run_moments(np.zeros((4, 4)), np.array([0, 2]))
+    for dtype in (np.int32, np.int64, np.uint32):
+        run_starts(np.zeros(2, dtype))
+    runs = run_moments(np.zeros((4, 3)), np.zeros(4), np.array([0, 2]))
     merge_runs(runs, np.zeros(2, np.int64), 1)
 
 

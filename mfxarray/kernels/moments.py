@@ -5,6 +5,8 @@ with the mean first and the deviations second, then block after block by the pai
 Chan, Golub and LeVeque. Squares of positions are never summed: at 1e-5 m with spreads of 1e-9 m
 that loses half the digits.
 
+Moments are rows of ten numbers, see `Column`: one row a run of localizations.
+
 References
 ----------
 Chan, Golub, LeVeque (1983), Algorithms for computing the sample variance. Am. Stat. 37, 242.
@@ -19,7 +21,16 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["BLOCK", "Moments", "Piece", "join_pieces", "merge_runs", "piece_of", "run_moments"]
+__all__ = [
+    "BLOCK",
+    "Column",
+    "Piece",
+    "join_pieces",
+    "merge_runs",
+    "piece_of",
+    "run_moments",
+    "run_starts",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -27,44 +38,16 @@ Array = np.ndarray[Any, Any]
 BLOCK = 4096
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Moments of runs of rows.
+class Column:
+    """Where a moment stands in its row."""
 
-    Attributes
-    ----------
-    n
-        Rows, shape (run,).
-    mean
-        Shape (run, column).
-    m2
-        Sums of squared deviations from the mean, shape (run, column).
-    low, high
-        Smallest and largest value, shape (run, column).
-    """
-
-    n: Array
-    mean: Array
-    m2: Array
-    low: Array
-    high: Array
-
-    def __len__(self) -> int:
-        """Return the number of runs."""
-        return len(self.n)
-
-    def take(self, where: Any) -> Moments:
-        """Return the runs at ``where`` (a slice or an index array)."""
-        return Moments(*(part[where] for part in self._parts()))
-
-    @staticmethod
-    def concatenate(parts: Iterable[Moments]) -> Moments:
-        """Return the runs of all parts, one after the other."""
-        rows = zip(*(part._parts() for part in parts), strict=True)
-        return Moments(*(np.concatenate(row) for row in rows))
-
-    def _parts(self) -> tuple[Array, ...]:
-        return self.n, self.mean, self.m2, self.low, self.high
+    N = 0
+    MEAN = slice(1, 4)  # of x, y, z
+    MEAN_TIME = 4
+    M2 = slice(5, 8)  # sums of squared deviations of x, y, z
+    START = 8  # smallest time
+    END = 9  # largest time
+    WIDTH = 10
 
 
 @dataclass(frozen=True)
@@ -74,149 +57,173 @@ class Piece:
     Attributes
     ----------
     head
-        Rows up to the first block border, shape (row, column).
+        x, y, z, t of the rows up to the first block border, shape (row, 4).
     blocks
-        Moments of the whole blocks that follow.
+        Moments of the whole blocks that follow, shape (block, 10).
     tail
-        Rows after the last whole block.
+        Rows after the last whole block, shape (row, 4).
     closed
         Whether the piece reaches the first block border.
     """
 
     head: Array
-    blocks: Moments
+    blocks: Array
     tail: Array
     closed: bool
 
 
-def run_moments(values: Array, starts: Array) -> Moments:
-    """Return the moments of runs of rows.
+def run_starts(key: Array) -> Array:
+    """Return the rows at which a new run of equal values begins, shape (run,), int64."""
+    starts = np.empty(_count_starts(key), np.int64)
+    _fill_starts(key, starts)
+    return starts
+
+
+def run_moments(xyz: Array, tim: Array, starts: Array) -> Array:
+    """Return the moments of runs of rows, shape (run, 10).
 
     Parameters
     ----------
-    values
-        Shape (row, column), float64.
+    xyz
+        Positions, shape (row, 3), float64.
+    tim
+        Times, shape (row,), float64.
     starts
         First row of each run, shape (run,); a run ends where the next one starts.
     """
-    bounds = np.append(starts, len(values)).astype(np.int64)
-    n_runs, n_columns = len(starts), values.shape[1]
-    mean, m2, low, high = (np.empty((n_runs, n_columns)) for _ in range(4))
-    _run_moments(np.ascontiguousarray(values), bounds, BLOCK, mean, m2, low, high)
-    return Moments(np.diff(bounds), mean, m2, low, high)
+    bounds = np.append(starts, len(xyz)).astype(np.int64)
+    out = np.empty((len(starts), Column.WIDTH))
+    _run_moments(np.ascontiguousarray(xyz), np.ascontiguousarray(tim), bounds, BLOCK, out)
+    return out
 
 
-def piece_of(values: Array, offset: int) -> Piece:
+def piece_of(xyz: Array, tim: Array, offset: int) -> Piece:
     """Return a piece of a trace.
 
     Parameters
     ----------
-    values
-        The rows of the trace in this chunk, shape (row, column).
+    xyz, tim
+        The rows of the trace in this chunk, shapes (row, 3) and (row,).
     offset
         Rows of the trace in earlier chunks.
     """
+
+    def raw(start: int, stop: int) -> Array:
+        return np.column_stack([xyz[start:stop], tim[start:stop]])
+
     border = -offset % BLOCK
-    if len(values) < border:
-        nothing = run_moments(values[:0], np.empty(0, np.int64))
-        return Piece(values.copy(), nothing, values[:0].copy(), False)
-    n_blocks = (len(values) - border) // BLOCK
+    n_blocks = max(len(xyz) - border, 0) // BLOCK
     stop = border + n_blocks * BLOCK
-    blocks = run_moments(values[border:stop], np.arange(n_blocks) * BLOCK)
-    return Piece(values[:border].copy(), blocks, values[stop:].copy(), True)
+    blocks = run_moments(xyz[border:stop], tim[border:stop], np.arange(n_blocks) * BLOCK)
+    return Piece(raw(0, border), blocks, raw(stop, len(xyz)), len(xyz) >= border)
 
 
-def join_pieces(pieces: Iterable[Piece]) -> Moments:
-    """Return the moments of one trace from its pieces in row order, a single run."""
-    blocks: list[Moments] = []
+def join_pieces(pieces: Iterable[Piece]) -> Array:
+    """Return the moments of one trace from its pieces in row order, shape (1, 10)."""
+    blocks: list[Array] = []
     rows: list[Array] = []
     for piece in pieces:
         rows.append(piece.head)
         if piece.closed:
-            _flush(rows, blocks)
-            blocks.append(piece.blocks)
+            blocks += [_reduced(rows), piece.blocks]
             rows = [piece.tail]
-    _flush(rows, blocks)
-    everything = Moments.concatenate(blocks)
+    everything = np.concatenate([*blocks, _reduced(rows)])
     return merge_runs(everything, np.zeros(len(everything), np.int64), 1)
 
 
-def merge_runs(runs: Moments, group: Array, n_groups: int) -> Moments:
+def merge_runs(runs: Array, group: Array, n_groups: int) -> Array:
     """Return the moments of groups of runs, merged in the order in which the runs stand.
 
     Parameters
     ----------
     runs
-        Moments of the runs.
+        Moments of the runs, shape (run, 10).
     group
         Number of the group of each run, shape (run,), 0 to ``n_groups`` - 1; none stays empty.
     """
-    shape = (n_groups, runs.mean.shape[1])
-    n = np.zeros(n_groups, np.int64)
-    mean, m2 = np.zeros(shape), np.zeros(shape)
-    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-    _merge_runs(runs.n, runs.mean, runs.m2, np.asarray(group, np.int64), n, mean, m2)
-    np.minimum.at(low, group, runs.low)
-    np.maximum.at(high, group, runs.high)
-    return Moments(n, mean, m2, low, high)
+    out = np.zeros((n_groups, Column.WIDTH))
+    _merge_runs(runs, np.asarray(group, np.int64), out)
+    return out
 
 
-def _flush(rows: list[Array], blocks: list[Moments]) -> None:
+def _reduced(rows: list[Array]) -> Array:
+    """Return the moments of less than a block of raw rows, none for no rows."""
     joined = np.concatenate(rows)
-    if len(joined):
-        blocks.append(run_moments(joined, np.zeros(1, np.int64)))
+    return run_moments(joined[:, :3], joined[:, 3], np.arange(min(len(joined), 1)))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _run_moments(values, bounds, block, mean, m2, low, high):  # type: ignore[no-untyped-def]
-    n_columns = values.shape[1]
-    block_mean, block_m2 = np.empty(n_columns), np.empty(n_columns)
+def _count_starts(key):  # type: ignore[no-untyped-def]
+    count = min(len(key), 1)
+    for row in range(1, len(key)):
+        count += key[row] != key[row - 1]
+    return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _fill_starts(key, starts):  # type: ignore[no-untyped-def]
+    run = 0
+    for row in range(len(key)):
+        if row == 0 or key[row] != key[row - 1]:
+            starts[run] = row
+            run += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _run_moments(xyz, tim, bounds, block, out):  # type: ignore[no-untyped-def]
+    more = np.empty(out.shape[1])
     for run in range(len(bounds) - 1):
         first, last = bounds[run], bounds[run + 1]
-        for c in range(n_columns):
-            mean[run, c] = m2[run, c] = 0.0
-            low[run, c], high[run, c] = np.inf, -np.inf
-        for start in range(first, last, block):
-            stop = min(start + block, last)
-            _block_moments(values, start, stop, block_mean, block_m2, low[run], high[run])
-            _merge(start - first, mean[run], m2[run], stop - start, block_mean, block_m2)
+        _block_moments(xyz, tim, first, min(first + block, last), out[run])
+        for start in range(first + block, last, block):
+            _block_moments(xyz, tim, start, min(start + block, last), more)
+            _merge(out[run], more)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _block_moments(values, start, stop, mean, m2, low, high):  # type: ignore[no-untyped-def]
-    n_columns = values.shape[1]
-    mean[:] = 0.0
-    m2[:] = 0.0
+def _block_moments(xyz, tim, start, stop, out):  # type: ignore[no-untyped-def]
+    # four sums side by side, so that none waits for the one before
+    n = np.float64(stop - start)
+    x = y = z = t = 0.0
+    low = high = tim[start]
     for row in range(start, stop):
-        for c in range(n_columns):
-            value = values[row, c]
-            mean[c] += value
-            low[c] = min(low[c], value)
-            high[c] = max(high[c], value)
-    for c in range(n_columns):
-        mean[c] /= stop - start
+        x += xyz[row, 0]
+        y += xyz[row, 1]
+        z += xyz[row, 2]
+        time = tim[row]
+        t += time
+        if time < low:
+            low = time
+        if time > high:
+            high = time
+    x, y, z = x / n, y / n, z / n
+    xx = yy = zz = 0.0
     for row in range(start, stop):
-        for c in range(n_columns):
-            deviation = values[row, c] - mean[c]
-            m2[c] += deviation * deviation
+        dx, dy, dz = xyz[row, 0] - x, xyz[row, 1] - y, xyz[row, 2] - z
+        xx += dx * dx
+        yy += dy * dy
+        zz += dz * dz
+    out[0], out[1], out[2], out[3], out[4] = n, x, y, z, t / n
+    out[5], out[6], out[7], out[8], out[9] = xx, yy, zz, low, high
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _merge(n, mean, m2, n_new, mean_new, m2_new):  # type: ignore[no-untyped-def]
+def _merge(out, new):  # type: ignore[no-untyped-def]
+    n, n_new = out[0], new[0]
     if n == 0:
-        mean[:] = mean_new
-        m2[:] = m2_new
+        out[:] = new
         return
     total = n + n_new
-    for c in range(len(mean)):
-        delta = mean_new[c] - mean[c]
-        mean[c] += delta * (n_new / total)
-        m2[c] += m2_new[c] + delta * delta * (n * n_new / total)
+    for axis in range(3):
+        delta = new[1 + axis] - out[1 + axis]
+        out[5 + axis] += new[5 + axis] + delta * delta * (n * n_new / total)
+    for column in range(1, 5):
+        out[column] += (new[column] - out[column]) * (n_new / total)
+    out[0] = total
+    out[8], out[9] = min(out[8], new[8]), max(out[9], new[9])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _merge_runs(run_n, run_mean, run_m2, group, n, mean, m2):  # type: ignore[no-untyped-def]
-    for run in range(len(run_n)):
-        g = group[run]
-        _merge(n[g], mean[g], m2[g], run_n[run], run_mean[run], run_m2[run])
-        n[g] += run_n[run]
+def _merge_runs(runs, group, out):  # type: ignore[no-untyped-def]
+    for run in range(len(runs)):
+        _merge(out[group[run]], runs[run])

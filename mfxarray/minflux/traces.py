@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from mfxarray.chunked.traces import trace_moments
+from mfxarray.kernels.moments import Column
 from mfxarray.minflux.rows import dask_rows, index_of, last_iteration_of, trace_keys, used_rows
 from mfxarray.provenance import record
 from mfxarray.schema import AXES, TRACES, by_name
@@ -46,62 +47,37 @@ def traces(ds: xr.Dataset, *, ddof: int = 1) -> xr.Dataset:
         raise ValueError(f"ddof must be 0 or 1, not {ddof!r}")
     keys = trace_keys(ds)
     used = used_rows(ds)
-    fields = (last_iteration_of(ds, "position"), ds["tim"])
-    columns = [dask_rows(field, used) for field in fields]
-    table = trace_moments(used, list(keys.values()), columns, index_of(ds))
-
-    def part(take: Any, shape: tuple[int, ...], dtype: Any) -> da.Array:
-        return da.map_blocks(
-            take,
-            table,
-            new_axis=list(range(1, 1 + len(shape))) or None,
-            chunks=(table.chunks[0], *((size,) for size in shape)),
-            dtype=dtype,
-            meta=np.empty((0,) * (1 + len(shape)), dtype),
-        )
-
+    position = dask_rows(last_iteration_of(ds, "position"), used)
+    tim = dask_rows(ds["tim"], used)
+    names, rows = trace_moments(used, list(keys.values()), position, tim, index_of(ds))
     known = by_name(TRACES)
     found = {
-        "n": part(partial(_field, name="n"), (), np.int64),
-        "centroid": part(partial(_axes, name="mean"), (3,), float),
-        "spread": part(partial(_spread, ddof=ddof), (3,), float),
-        "start": part(partial(_time, name="low"), (), float),
-        "end": part(partial(_time, name="high"), (), float),
-        "mean_time": part(partial(_time, name="mean"), (), float),
+        "n": rows[:, Column.N].astype(np.int64),
+        "centroid": rows[:, Column.MEAN],
+        "spread": da.map_blocks(
+            partial(_spread, ddof=ddof),
+            rows,
+            chunks=(rows.chunks[0], (3,)),
+            dtype=float,
+            meta=rows._meta,
+        ),
+        "start": rows[:, Column.START],
+        "end": rows[:, Column.END],
+        "mean_time": rows[:, Column.MEAN_TIME],
     }
     variables = {
         name: (known[name].dims, data, known[name].attrs()) for name, data in found.items()
     }
     coords: dict[str, Any] = {
-        name: (
-            "trace",
-            part(partial(_key, column=column, dtype=array.dtype), (), array.dtype),
-            ds[name].attrs,
-        )
-        for column, (name, array) in enumerate(keys.items())
+        name: ("trace", names[:, column].astype(key.dtype), ds[name].attrs)
+        for column, (name, key) in enumerate(keys.items())
     }
     coords["axis"] = ("axis", list(AXES), {"long_name": "axis of space"})
     return xr.Dataset(variables, coords, record(ds.attrs, "traces", {"ddof": ddof}))
 
 
-def _field(table: Array, *, name: str) -> Array:
-    return np.ascontiguousarray(table[name])
-
-
-def _key(table: Array, *, column: int, dtype: np.dtype[Any]) -> Array:
-    return table["key"][:, column].astype(dtype)
-
-
-def _axes(table: Array, *, name: str) -> Array:
-    return np.ascontiguousarray(table[name][:, :3])
-
-
-def _time(table: Array, *, name: str) -> Array:
-    return np.ascontiguousarray(table[name][:, 3])
-
-
-def _spread(table: Array, *, ddof: int) -> Array:
-    degrees = table["n"][:, None] - ddof
-    variance = np.full((len(table), 3), np.nan)
-    np.divide(table["m2"][:, :3], degrees, out=variance, where=degrees > 0)
+def _spread(rows: Array, *, ddof: int) -> Array:
+    degrees = rows[:, [Column.N]] - ddof
+    variance = np.full((len(rows), 3), np.nan)
+    np.divide(rows[:, Column.M2], degrees, out=variance, where=degrees > 0)
     return np.sqrt(variance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfxarray.chunked.traces import index_runs, trace_moments
-from mfxarray.kernels.moments import BLOCK
+from mfxarray.kernels.moments import BLOCK, Column
 
 
 def data_of(lengths, seed=0, fraction=0.8):
@@ -22,14 +23,28 @@ def data_of(lengths, seed=0, fraction=0.8):
     return tid, xyz, np.sort(rng.random(n)), rng.random(n) < fraction
 
 
+class Table:
+    """Keys and moments, computed."""
+
+    def __init__(self, keys, moments):
+        self.keys, self.moments = dask.compute(keys, moments, scheduler="sync")
+        assert self.keys.shape == keys.shape
+        assert self.moments.shape == moments.shape
+
+    def tobytes(self):
+        return self.keys.tobytes() + self.moments.tobytes()
+
+    def __getitem__(self, column):
+        return self.moments[:, column]
+
+
 def table_of(data, chunks):
-    tid, xyz, tim, used = data
-    arrays = [
-        da.from_array(part, chunks=(chunks, *part.shape[1:])) for part in (tid, xyz, tim, used)
+    used, *rest = [
+        da.from_array(part, chunks=(chunks, *part.shape[1:])) for part in (data[3], *data[:3])
     ]
-    keys, columns, mask = [arrays[0]], arrays[1:3], arrays[3]
-    index = index_runs(mask, mask, keys)
-    return trace_moments(mask, keys, columns, index)
+    keys, position, tim = rest[:1], rest[1], rest[2]
+    index = index_runs(used, used, keys)
+    return Table(*trace_moments(used, keys, position, tim, index))
 
 
 def cut(n, *cuts):
@@ -39,19 +54,20 @@ def cut(n, *cuts):
 def test_equals_pandas_and_flox():
     data = data_of(np.random.default_rng(1).geometric(0.1, 200))
     tid, xyz, tim, used = data
-    found = table_of(data, 97).compute(scheduler="sync")
+    found = table_of(data, 97)
     frame = pd.DataFrame(np.column_stack([xyz, tim]), columns=list("xyzt"))[used]
     groups = frame.groupby(tid[used], sort=False)
-    assert found["key"][:, 0].tolist() == list(groups.size().index)
-    np.testing.assert_array_equal(found["n"], groups.size())
-    np.testing.assert_allclose(found["mean"], groups.mean(), rtol=1e-14)
-    more = found["n"] > 1
-    variance = found["m2"][more] / (found["n"][more, None] - 1)
-    np.testing.assert_allclose(variance, groups.var()[more], rtol=1e-6)
-    np.testing.assert_array_equal(found["low"][:, 3], groups["t"].min())
-    np.testing.assert_array_equal(found["high"][:, 3], groups["t"].max())
+    assert found.keys[:, 0].tolist() == list(groups.size().index)
+    np.testing.assert_array_equal(found[Column.N], groups.size())
+    np.testing.assert_allclose(found[Column.MEAN], groups[["x", "y", "z"]].mean(), rtol=1e-14)
+    np.testing.assert_allclose(found[Column.MEAN_TIME], groups["t"].mean(), rtol=1e-14)
+    more = found[Column.N] > 1
+    variance = found[Column.M2][more] / (found[Column.N][more, None] - 1)
+    np.testing.assert_allclose(variance, groups[["x", "y", "z"]].var()[more], rtol=1e-6)
+    np.testing.assert_array_equal(found[Column.START], groups["t"].min())
+    np.testing.assert_array_equal(found[Column.END], groups["t"].max())
     means, _ = groupby_reduce(xyz[used].T.copy(), tid[used], func="nanmean")
-    np.testing.assert_allclose(found["mean"][:, :3], means.T, rtol=1e-14)
+    np.testing.assert_allclose(found[Column.MEAN], means.T, rtol=1e-14)
 
 
 @settings(max_examples=60, deadline=None)
@@ -66,28 +82,25 @@ def test_every_chunking_gives_the_same_bits(data):
     chunks = tuple(size for size in cut(n, *sorted(cuts)) if size)
     one = table_of(given_data, n)
     many = table_of(given_data, chunks)
-    assert many.shape == one.shape
-    assert one.compute(scheduler="sync").tobytes() == many.compute(scheduler="sync").tobytes()
+    assert one.tobytes() == many.tobytes()
 
 
 @pytest.mark.parametrize("chunks", [1000, 4096, 4097, 7919])
 def test_endless_traces(chunks):
     data = data_of([3 * BLOCK + 11, 5, 2 * BLOCK], fraction=0.99)
-    one, many = (table_of(data, size).compute(scheduler="sync") for size in (10**6, chunks))
+    one, many = (table_of(data, size) for size in (10**6, chunks))
     assert one.tobytes() == many.tobytes()
-    np.testing.assert_allclose(
-        many["mean"][0, :3],
-        data[1][: 3 * BLOCK + 11][data[3][: 3 * BLOCK + 11]].mean(0),
-        rtol=1e-13,
-    )
+    first = slice(0, 3 * BLOCK + 11)
+    wanted = data[1][first][data[3][first]].mean(0)
+    np.testing.assert_allclose(many[Column.MEAN][0], wanted, rtol=1e-13)
 
 
 def test_blocks_without_used_rows_in_the_middle_of_a_trace():
     tid, xyz, tim, used = data_of([90, 10], fraction=1.0)
     used[20:70] = False
-    one, many = (table_of((tid, xyz, tim, used), size).compute() for size in (100, 10))
+    one, many = (table_of((tid, xyz, tim, used), size) for size in (100, 10))
     assert one.tobytes() == many.tobytes()
-    assert many["n"].tolist() == [40, 10]
+    assert many[Column.N].tolist() == [40, 10]
 
 
 @pytest.mark.parametrize("chunks", [3, 7, 50])
@@ -95,13 +108,11 @@ def test_a_trace_that_comes_back_is_one_row(chunks):
     tid, xyz, tim, used = data_of([10, 10, 10], fraction=1.0)
     tid[20:] = tid[0]
     found = table_of((tid, xyz, tim, used), chunks)
-    assert found.shape == (2,)
-    table = found.compute()
-    assert table["n"].tolist() == [20, 10]
+    assert found[Column.N].tolist() == [20, 10]
     both = np.concatenate([xyz[:10], xyz[20:]])
-    np.testing.assert_allclose(table["mean"][0, :3], both.mean(0), rtol=1e-15)
-    np.testing.assert_allclose(table["m2"][0, :3], both.var(0) * 20, rtol=1e-9)
-    assert table.tobytes() == table_of((tid, xyz, tim, used), 30).compute().tobytes()
+    np.testing.assert_allclose(found[Column.MEAN][0], both.mean(0), rtol=1e-15)
+    np.testing.assert_allclose(found[Column.M2][0], both.var(0) * 20, rtol=1e-9)
+    assert found.tobytes() == table_of((tid, xyz, tim, used), 30).tobytes()
 
 
 def test_two_keys():
@@ -112,16 +123,16 @@ def test_two_keys():
         da.from_array(part, chunks=(5, *part.shape[1:])) for part in (wash, tid, xyz, tim, used)
     ]
     index = index_runs(arrays[4], arrays[4], arrays[:2])
-    table = trace_moments(arrays[4], arrays[:2], arrays[2:4], index).compute()
-    assert table["key"].tolist() == [[0, 4], [1, 4]]
-    assert table["n"].tolist() == [6, 6]
+    table = Table(*trace_moments(arrays[4], arrays[:2], *arrays[2:4], index))
+    assert table.keys.tolist() == [[0, 4], [1, 4]]
+    assert table[Column.N].tolist() == [6, 6]
 
 
 def test_nothing_used():
     data = data_of([5, 5], fraction=0.0)
     table = table_of(data, 3)
-    assert table.shape == (0,)
-    assert len(table.compute()) == 0
+    assert table.moments.shape == (0, Column.WIDTH)
+    assert table.keys.shape == (0, 1)
 
 
 def test_the_index_of_joined_blocks():
