@@ -37,7 +37,8 @@ def infer_translations(
 ) -> xr.DataArray:
     """Return the translation of every frame, (frame, axis) with axis y, x, in whole pixels.
 
-    ``aligned[y + dy, x + dx] = frame[y, x]`` brings a frame onto frame 0.
+    ``aligned[y + dy, x + dx] = frame[y, x]`` brings a frame onto frame 0; with ``method="seed"``
+    onto the median position of all frames.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ def infer_translations(
         coords["score"] = ("frame", table[:, 2], {"long_name": "score", "units": "1"})
         coords["confident"] = ("frame", table[:, 3].astype(bool), {"long_name": "confident"})
         parameters["max_shift"] = reach
-    text = {"units": "pixel", "long_name": "translation onto frame 0"}
+    onto = "the median of all, as openformat" if method == "seed" else "frame 0"
+    text = {"units": "pixel", "long_name": f"translation onto {onto}"}
     history = record(counts.attrs, "infer_translations", parameters)
     attrs = {**text, "method": method, "provenance": history["provenance"]}
     return xr.DataArray(shifts, coords, ("frame", "axis"), "translation", attrs)
