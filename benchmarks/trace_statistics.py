@@ -35,7 +35,8 @@ def with_pandas(tid: np.ndarray, xyz: np.ndarray, tim: np.ndarray) -> pd.DataFra
 
 def main() -> None:
     """Print the ratios at tenfold sizes."""
-    from mfxarray.chunked.traces import index_runs, trace_moments
+    from mfxarray.chunked.runs import index_runs
+    from mfxarray.chunked.traces import trace_moments
     from mfxarray.jobs.warm import warm_kernels
     from mfxarray.kernels.moments import Column, run_moments, run_starts
 

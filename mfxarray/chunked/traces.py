@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 from dask.base import tokenize
 
 from mfxarray.chunked.blocks import graph_array
-from mfxarray.chunked.plan import common_rows, group_small
+from mfxarray.chunked.plan import group_small
+from mfxarray.chunked.runs import RunIndex, keys_at, starts_of, used_only
 from mfxarray.kernels.moments import (
     Column,
     Piece,
@@ -26,99 +27,14 @@ from mfxarray.kernels.moments import (
     merge_runs,
     piece_of,
     run_moments,
-    run_starts,
 )
 
-__all__ = ["BlockRuns", "RunIndex", "index_runs", "trace_moments"]
+__all__ = ["trace_moments"]
 
 Array = np.ndarray[Any, Any]
 
 # traces in a block of the table
 _TABLE_ROWS = 16_384
-
-
-@dataclass(frozen=True)
-class BlockRuns:
-    """The runs of one block.
-
-    Attributes
-    ----------
-    n_selected
-        Rows selected in the block.
-    keys
-        Trace of each run of used rows, shape (run, key column).
-    lengths
-        Used rows of each run, shape (run,).
-    """
-
-    n_selected: int
-    keys: Array
-    lengths: Array
-
-
-@dataclass(frozen=True)
-class RunIndex:
-    """The runs of all blocks, in order."""
-
-    blocks: tuple[BlockRuns, ...]
-
-    @cached_property
-    def n_traces(self) -> int:
-        """Number of traces, counting one that comes back after another as one."""
-        return _count_distinct(self.runs().keys)
-
-    def grouped(self, groups: Sequence[tuple[int, int]]) -> RunIndex:
-        """Return the index of the same rows in blocks that join ranges of these."""
-        return RunIndex(tuple(_join_blocks(self.blocks[start:stop]) for start, stop in groups))
-
-    def runs(self) -> BlockRuns:
-        """Return the runs of all rows as if they were one block."""
-        return _join_blocks(self.blocks)
-
-    def continuing(self) -> list[tuple[bool, int]]:
-        """Return for each block whether its first run began earlier, and with how many rows."""
-        found: list[tuple[bool, int]] = []
-        last: Array | None = None
-        rows = 0
-        for block in self.blocks:
-            if not len(block.keys):
-                found.append((False, 0))
-                continue
-            goes_on = last is not None and bool((block.keys[0] == last).all())
-            found.append((goes_on, rows if goes_on else 0))
-            single = len(block.keys) == 1 and goes_on
-            rows = int(block.lengths[-1]) + (rows if single else 0)
-            last = block.keys[-1]
-        return found
-
-
-def index_runs(selected: da.Array, used: da.Array, keys: Sequence[da.Array]) -> RunIndex:
-    """Compute the runs of every block: the one counting pass.
-
-    Parameters
-    ----------
-    selected
-        Rows that pass the filters, shape (row,), bool.
-    used
-        Those of them that have a position, shape (row,), bool.
-    keys
-        What names a trace, each of shape (row,), integer.
-
-    Notes
-    -----
-    Reads the rows once; returns about 24 bytes a trace.
-    """
-    rows = common_rows([array.chunks[0] for array in (selected, used, *keys)])
-    found = da.map_blocks(
-        _index_block,
-        selected,
-        used,
-        *keys,
-        chunks=((1,) * len(rows),),
-        dtype=object,
-        meta=np.empty(0, object),
-    )
-    return RunIndex(tuple(found.compute()))
 
 
 def trace_moments(
@@ -161,49 +77,6 @@ def trace_moments(
     return part(0, len(keys), np.int64), part(1, Column.WIDTH, float)
 
 
-def _index_block(selected: Array, used: Array, *keys: Array) -> Array:
-    own = _used_only(used, keys)
-    starts = _run_starts(own)
-    lengths = np.diff(np.append(starts, len(own[0])))
-    out = np.empty(1, object)
-    out[0] = BlockRuns(int(np.count_nonzero(selected)), _keys_at(own, starts), lengths)
-    return out
-
-
-def _used_only(used: Array, columns: Sequence[Array]) -> list[Array]:
-    """Return the used rows of every column, without a copy where all are used."""
-    return list(columns) if used.all() else [column[used] for column in columns]
-
-
-def _run_starts(keys: Sequence[Array]) -> Array:
-    """Return the rows at which any of the keys changes."""
-    starts = [run_starts(key) for key in keys]
-    return starts[0] if len(starts) == 1 else np.unique(np.concatenate(starts))
-
-
-def _keys_at(keys: Sequence[Array], rows: Array) -> Array:
-    return np.stack([key[rows].astype(np.int64) for key in keys], axis=1)
-
-
-def _count_distinct(keys: Array) -> int:
-    """Return the number of distinct rows; quick where they rise, as ids in files do."""
-    if len(keys) < 2:
-        return len(keys)
-    steps = np.diff(keys, axis=0)
-    rising = steps[:, -1] > 0
-    for column in range(keys.shape[1] - 2, -1, -1):
-        rising = (steps[:, column] > 0) | ((steps[:, column] == 0) & rising)
-    return len(keys) if rising.all() else len(np.unique(keys, axis=0))
-
-
-def _join_blocks(blocks: Sequence[BlockRuns]) -> BlockRuns:
-    keys = np.concatenate([block.keys for block in blocks])
-    lengths = np.concatenate([block.lengths for block in blocks])
-    starts = _run_starts(list(keys.T))
-    summed = np.add.reduceat(lengths, starts) if len(starts) else lengths
-    return BlockRuns(sum(block.n_selected for block in blocks), keys[starts], summed)
-
-
 def _part_tasks(name: str, inputs: Sequence[da.Array], index: RunIndex) -> dict[Any, Any]:
     continuing = index.continuing()
     tasks = {}
@@ -239,22 +112,22 @@ class _Part:
 
 def _split_block(blocks: list[Array], *, leads: bool, trails: bool, offset: int) -> _Part:
     used, *columns = blocks
-    *keys, xyz, tim = _used_only(used, columns)
+    *keys, xyz, tim = used_only(used, columns)
     xyz, tim = xyz.astype(float, copy=False), tim.astype(float, copy=False)
-    starts = _run_starts(keys)
+    starts = starts_of(keys)
     bounds = np.append(starts, len(tim))
     lead = trail = trail_key = None
     if leads:
         lead = piece_of(xyz[: bounds[1]], tim[: bounds[1]], offset)
     if trails and not (leads and len(starts) == 1):
         trail = piece_of(xyz[bounds[-2] :], tim[bounds[-2] :], 0)
-        trail_key = _keys_at(keys, starts[-1:])
+        trail_key = keys_at(keys, starts[-1:])
     first = int(leads)
     last = max(len(starts) - int(trails), first)
     rows = slice(bounds[first], bounds[last])
     moments = run_moments(xyz[rows], tim[rows], starts[first:last] - bounds[first])
     ends = leads and not (trails and len(starts) == 1)
-    return _Part(_keys_at(keys, starts[first:last]), moments, lead, trail, trail_key, ends)
+    return _Part(keys_at(keys, starts[first:last]), moments, lead, trail, trail_key, ends)
 
 
 def _table_tasks(name: str, parts: str, index: RunIndex) -> tuple[dict[Any, Any], tuple[int, ...]]:

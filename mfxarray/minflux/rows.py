@@ -8,7 +8,7 @@ import dask.array as da
 import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask, whole
-from mfxarray.chunked.traces import RunIndex, index_runs
+from mfxarray.chunked.runs import RunIndex, index_runs
 
 __all__ = [
     "ROW",

@@ -11,7 +11,8 @@ from flox import groupby_reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfxarray.chunked.traces import index_runs, trace_moments
+from mfxarray.chunked.runs import index_runs
+from mfxarray.chunked.traces import trace_moments
 from mfxarray.kernels.moments import BLOCK, Column
 
 
@@ -133,16 +134,3 @@ def test_nothing_used():
     table = table_of(data, 3)
     assert table.moments.shape == (0, Column.WIDTH)
     assert table.keys.shape == (0, 1)
-
-
-def test_the_index_of_joined_blocks():
-    tid, _, _, used = data_of([30, 3, 40, 2], fraction=0.7)
-    arrays = [da.from_array(part, chunks=10) for part in (used, tid)]
-    fine = index_runs(arrays[0], arrays[0], arrays[1:])
-    coarse = [array.rechunk(((20, 50, 5),)) for array in arrays]
-    wanted = index_runs(coarse[0], coarse[0], coarse[1:])
-    found = fine.grouped([(0, 2), (2, 7), (7, 8)])
-    for one, two in zip(found.blocks, wanted.blocks, strict=True):
-        assert one.n_selected == two.n_selected
-        np.testing.assert_array_equal(one.keys, two.keys)
-        np.testing.assert_array_equal(one.lengths, two.lengths)
