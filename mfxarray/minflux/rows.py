@@ -53,8 +53,10 @@ def selected_rows(ds: xr.Dataset) -> da.Array:
 
 
 def used_rows(ds: xr.Dataset) -> da.Array:
-    """Return the mask of selected localizations whose position is known."""
+    """Return the mask of selected, valid localizations whose position is known."""
     selected = selected_rows(ds)
+    if "vld" in ds:
+        selected = selected & dask_rows(ds["vld"], selected)
     position = dask_rows(last_iteration_of(ds, "position"), selected)
     return selected & ~da.isnan(position).any(axis=1)
 

@@ -26,7 +26,7 @@ def traces(ds: xr.Dataset, *, ddof: int = 1) -> xr.Dataset:
     Parameters
     ----------
     ds
-        Localizations; those that no filter masked and that have a position count.
+        Localizations; those count that are valid, have a position, and were masked by no filter.
     ddof
         What is subtracted from n in the variance: 1 for a sample (MATLAB's std), 0 as in the
         Python seed. The spread of a trace with no more than ``ddof`` localizations is NaN.

@@ -62,6 +62,19 @@ def test_a_table_of_filtered_rows_is_that_of_compacted_ones(truth_and_data):
     np.testing.assert_array_equal(first["spread"], second["spread"])
 
 
+def test_invalid_localizations_never_count(truth_and_data):
+    _, ds = truth_and_data
+    data = ds.compute()
+    rows = np.flatnonzero(data["vld"].values)[::7]
+    data["vld"][rows] = False
+    data["position"][rows] = 1.0  # a position that would be seen
+    table = data.chunk().mfx.traces().compute()
+    assert int(table["n"].sum()) == int(data["vld"].sum())
+    assert (np.abs(table["centroid"]) < 1e-3).all()
+    kept = data.chunk().mfx.filter(valid=False).mfx.compact().mfx.traces().compute()
+    np.testing.assert_array_equal(kept["n"], table["n"])
+
+
 def test_single_localizations_have_no_spread(truth_and_data):
     _, ds = truth_and_data
     table = ds.mfx.traces().compute()
