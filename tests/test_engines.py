@@ -81,6 +81,14 @@ def test_masked_means_nan(run):
     np.testing.assert_array_equal(np.isnan(masked), unmeasured | np.isnan(raw))
 
 
+def test_raw_and_masked_of_one_file_in_one_graph(run):
+    raw, masked = mfx.open_minflux(run)["cfr"], mfx.open_minflux(run, masked=True)["cfr"]
+    together = dask.compute(raw, masked)
+    np.testing.assert_array_equal(together[0], raw.values)
+    np.testing.assert_array_equal(together[1], masked.values)
+    assert np.isnan(together[1]).sum() > np.isnan(together[0]).sum()
+
+
 def test_lazy_arrays_index_as_numpy(run):
     lazy = xr.open_dataset(run, engine="minflux")
     whole = np.load(run)["itr"]["loc"]

@@ -115,7 +115,7 @@ def field_array(
         None,
         dtype,
         None,
-        name=f"{path[-1]}-{tokenize(records.name, path, dtype)}",
+        name=f"{path[-1]}-{tokenize(records.name, extract, path, dtype)}",
         new_axes=dict(zip(letters, tail, strict=True)),
         dtype=dtype,
         meta=np.empty((0,) * (1 + len(tail)), dtype),
