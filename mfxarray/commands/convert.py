@@ -5,9 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from mfxarray.commands.files import check_output, open_data, summary_of_output
+from mfxarray.commands.files import check_output, client_of, open_data, summary_of_output
 from mfxarray.errors import DataError
-from mfxarray.jobs.clients import client
 from mfxarray.jobs.progress import progress
 
 __all__ = ["convert"]
@@ -30,9 +29,7 @@ def convert(arguments: Namespace) -> None:
             hint="Give an output that ends in .zarr.",
         )
     with (
-        client(
-            arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
-        ) as at,
+        client_of(arguments) as at,
         progress("writing", at),
     ):
         if table:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 from mfxarray.errors import DataError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import xarray as xr
+    from distributed import Client
 
 __all__ = [
     "bounds_of",
     "check_output",
+    "client_of",
     "open_data",
     "open_ions",
     "open_localizations",
@@ -86,6 +90,13 @@ def bounds_of(arguments: Namespace) -> dict[str, tuple[float | None, float | Non
         if names.count(name) > 1:
             raise ValueError(f"--bound {name} is given {names.count(name)} times; give it once")
     return dict(arguments.bound)
+
+
+def client_of(arguments: Namespace) -> AbstractContextManager[Client | None]:
+    """Return the place where dask computes, as --cluster, --workers and --memory-limit say."""
+    from mfxarray.jobs.clients import client
+
+    return client(arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit)
 
 
 def check_output(arguments: Namespace, *endings: str) -> str:

@@ -6,8 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mfxarray.commands.files import check_output, open_ions, summary_of_output
-from mfxarray.jobs.clients import client
+from mfxarray.commands.files import check_output, client_of, open_ions, summary_of_output
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def with_drift(aligned: xr.DataArray, shifts: xr.DataArray) -> xr.DataArray:
         f"d{axis}": (
             "frame",
             shifts.isel(axis=number).data,
-            {"units": "pixel", "long_name": f"translation onto frame 0 along {axis}"},
+            {"units": "pixel", "long_name": f"{shifts.attrs['long_name']} along {axis}"},
         )
         for number, axis in enumerate("yx")
     }
@@ -90,9 +89,7 @@ def _write(data: xr.DataArray, out: str, arguments: Namespace, label: str) -> xr
     from mfxarray.stores.zarr_store import open_zarr_array, write_zarr
 
     with (
-        client(
-            arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
-        ) as at,
+        client_of(arguments) as at,
         progress(label, at),
     ):
         write_zarr(data, out, overwrite=arguments.overwrite)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from mfxarray.commands.files import bounds_of, check_output, open_localizations, summary_of_output
-from mfxarray.jobs.clients import client
+from mfxarray.commands.files import (
+    bounds_of,
+    check_output,
+    client_of,
+    open_localizations,
+    summary_of_output,
+)
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -23,9 +28,7 @@ def filter_file(arguments: Namespace) -> None:
 
     out = check_output(arguments, ".zarr")
     data = open_localizations(arguments.file)
-    with client(
-        arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
-    ) as at:
+    with client_of(arguments) as at:
         kept = _kept(data, arguments, at)
         with progress("writing localizations", at):
             write_zarr(kept, out, overwrite=arguments.overwrite)
@@ -43,9 +46,7 @@ def traces_file(arguments: Namespace) -> None:
 
     out = check_output(arguments, ".parquet")
     data = open_localizations(arguments.file)
-    with client(
-        arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
-    ) as at:
+    with client_of(arguments) as at:
         table = traces(_kept(data, arguments, at), ddof=arguments.ddof)
         with progress("writing traces", at):
             write_parquet(table, out, overwrite=arguments.overwrite)

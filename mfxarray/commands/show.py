@@ -6,9 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mfxarray.commands.files import bounds_of, check_output, open_data, summary_of_output
+from mfxarray.commands.files import bounds_of, check_output, client_of, open_data, summary_of_output
 from mfxarray.errors import DataError
-from mfxarray.jobs.clients import client
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -33,9 +32,7 @@ def render(arguments: Namespace) -> None:
     out = check_output(arguments, ".png", ".pdf", ".svg")
     data = open_data(arguments.file)
     with (
-        client(
-            arguments.cluster, workers=arguments.workers, memory_limit=arguments.memory_limit
-        ) as at,
+        client_of(arguments) as at,
         progress("drawing", at),
     ):
         figure = _draw(data, arguments)

@@ -102,19 +102,23 @@ def last_iteration(ds: xr.Dataset) -> xr.Dataset:
 
 def index_of(ds: xr.Dataset) -> RunIndex:
     """Return the runs of the traces; the counting pass is made once for the same data."""
-    key = _identity(ds)
-    if key not in _known:
-        _keep(key, index_runs(selected_rows(ds), used_rows(ds), list(trace_keys(ds).values())))
-    return _known[key]
+    selected, used, *keys = _counted(ds)
+    names = _names((selected, used, *keys))
+    if names not in _known:
+        _keep(names, index_runs(selected, used, keys))
+    return _known[names]
 
 
 def remember_index(ds: xr.Dataset, index: RunIndex) -> None:
     """Keep an index that was found on the way, so that no pass is made for it."""
-    _keep(_identity(ds), index)
+    _keep(_names(_counted(ds)), index)
 
 
-def _identity(ds: xr.Dataset) -> tuple[str, ...]:
-    arrays = (selected_rows(ds), used_rows(ds), *trace_keys(ds).values())
+def _counted(ds: xr.Dataset) -> tuple[da.Array, ...]:
+    return (selected_rows(ds), used_rows(ds), *trace_keys(ds).values())
+
+
+def _names(arrays: tuple[da.Array, ...]) -> tuple[str, ...]:
     return tuple(str(array.name) for array in arrays)
 
 
