@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -155,6 +155,20 @@ class RecordSource:
     offset: int
     dtype: np.dtype[Any]
     n_rows: int
+    # any record can be read for itself, but a read takes all its fields; see `tables.Table`
+    grain: ClassVar[int] = 1
+    columnar: ClassVar[bool] = False
+
+    def identity(self) -> str:
+        """Return path, size, time and layout as text."""
+        return repr(self)
+
+    def column(self, path: tuple[str, ...], start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Return one field of records ``start`` to ``stop``, as stored."""
+        found = self.read(start, stop)
+        for name in path:
+            found = found[name]
+        return found
 
     def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Return records ``start`` to ``stop`` (exclusive), shape (stop - start,), in one read."""

@@ -1,0 +1,1 @@
+"""From stored rows to localizations: regrouping of flat records, and the columnar cache."""

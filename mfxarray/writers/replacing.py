@@ -1,0 +1,62 @@
+"""Files that appear complete under their name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from mfxarray.errors import DataError
+
+__all__ = ["check_free", "replacing"]
+
+
+def check_free(path: str | os.PathLike[str], overwrite: bool) -> str:
+    """Return the absolute path of a target.
+
+    Raises
+    ------
+    DataError
+        If something is there and ``overwrite`` is off, if a folder is there, or if the folder of
+        the target is missing.
+    """
+    target = os.path.abspath(os.fspath(path))
+    if not os.path.isdir(os.path.dirname(target)):
+        hint = "Create the folder first."
+        raise DataError("its folder does not exist", path=target, hint=hint)
+    if os.path.isdir(target):
+        raise DataError("is a folder", path=target, hint="Give the path of a file.")
+    if os.path.lexists(target) and not overwrite:
+        hint = "Give another path, or overwrite=True to replace it."
+        raise DataError("exists already", path=target, hint=hint)
+    return target
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Give a binary file, readable and seekable, that gets its name when the block ends well.
+
+    Raises
+    ------
+    DataError
+        See `check_free`.
+
+    Notes
+    -----
+    The bytes lie in a hidden file beside the target until then, and are flushed to disk before
+    the renaming. On any error nothing is left and the target is as it was.
+    """
+    target = check_free(path, overwrite)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
