@@ -13,7 +13,14 @@ from mfxarray.errors import DataError
 from mfxarray.formats.sources import FileSource
 from mfxarray.schema import AXES, LOCALIZATIONS, Variable, localization_variable
 
-__all__ = ["ITERATION", "SourceField", "check_layout", "fields_of", "record_dtype"]
+__all__ = [
+    "ITERATION",
+    "SourceField",
+    "check_layout",
+    "fields_of",
+    "flat_record_dtype",
+    "record_dtype",
+]
 
 ITERATION = "itr"
 _FLAT_MARKERS = ("fnl", "bot", "eot")
@@ -45,6 +52,26 @@ _VENDOR_TAIL = (
     ("act", "?"),
     ("dos", "<i4"),
     ("sky", "<i4"),
+)
+
+
+_VENDOR_FLAT = (
+    *((name, "?") for name in ("vld", *_FLAT_MARKERS)),
+    ("sta", "u1"),
+    ("tim", "<f8"),
+    ("tid", "<u4"),
+    ("gri", "<u4"),
+    ("thi", "u1"),
+    ("sqi", "u1"),
+    ("itr", "<i4"),
+    ("loc", "<f8", (3,)),
+    ("lnc", "<f8", (3,)),
+    ("eco", "<u4"),
+    ("ecc", "<u4"),
+    ("efo", "<f4"),
+    ("efc", "<f4"),
+    ("fbg", "<f4"),
+    ("cfr", "<f2"),
 )
 
 
@@ -85,6 +112,19 @@ def record_dtype(n_iterations: int) -> np.dtype[Any]:
         raise ValueError(f"n_iterations must be at least 1, not {n_iterations}")
     nested = (ITERATION, list(_VENDOR_ITERATION), (n_iterations,))
     return np.dtype([nested, *_VENDOR_TAIL])
+
+
+def flat_record_dtype(n_detectors: int = 2) -> np.dtype[Any]:
+    """Return Imspector's flat record of m2410 and later, 101 bytes with two detectors, packed.
+
+    Raises
+    ------
+    ValueError
+        If ``n_detectors`` is below 1.
+    """
+    if n_detectors < 1:
+        raise ValueError(f"n_detectors must be at least 1, not {n_detectors}")
+    return np.dtype([*_VENDOR_FLAT, ("dcr", "<f2", (n_detectors,))])
 
 
 def check_layout(source: FileSource, dtype: np.dtype[Any]) -> int:
