@@ -16,13 +16,17 @@ _HOMES = {
     "MfxError": "errors",
     "PlanError": "errors",
     "open_mims": "engines",
+    "list_minflux": "engines",
     "open_minflux": "engines",
+    "open_minflux_tree": "engines",
     "open_parquet": "stores.parquet",
     "open_zarr": "stores.zarr_store",
     "open_zarr_array": "stores.zarr_store",
     "set_options": "options",
     "simulate_mims": "simulate.mims",
     "simulate_minflux": "simulate.minflux",
+    "unpack": "writers.unpack",
+    "write_minflux": "writers.write",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

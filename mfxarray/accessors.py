@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import xarray as xr
@@ -66,6 +66,24 @@ class MfxAccessor(_Shared):
         from mfxarray.minflux.traces import traces
 
         return traces(self._data, ddof=ddof)
+
+    def photons(
+        self,
+        which: str = "last",
+        *,
+        sequence: Any = None,
+        iterations: Iterable[int] | None = None,
+    ) -> xr.DataArray:
+        """Count photons; see `mfxarray.minflux.photons.photons`."""
+        from mfxarray.minflux.photons import photons
+
+        return photons(self._data, which, sequence=sequence, iterations=iterations)
+
+    def scale_z(self, factor: float) -> xr.Dataset:
+        """Scale z, once; see `mfxarray.minflux.scale_z.scale_z`."""
+        from mfxarray.minflux.scale_z import scale_z
+
+        return scale_z(self._data, factor)
 
     def to_parquet(self, path: Path, *, overwrite: bool = False) -> None:
         """Write a sealed Parquet folder; see `mfxarray.stores.parquet.write_parquet`."""

@@ -12,23 +12,30 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from mfxarray.chunked.blocks import field_array, frame_array, record_array
+from mfxarray.chunked.blocks import column_array, field_array, frame_array, record_array
 from mfxarray.chunked.plan import cut_frames, cut_rows
 from mfxarray.chunked.shortcuts import remember_selection
 from mfxarray.formats.im import ImFile
-from mfxarray.formats.npy import (
+from mfxarray.formats.localizations import (
     LocalizationFile,
-    SourceField,
     extract,
     sentinel_to_nan,
     trace_start_near,
 )
-from mfxarray.formats.sources import RecordSource, StackSource
+from mfxarray.formats.npy_fields import SourceField
+from mfxarray.formats.sources import StackSource
+from mfxarray.formats.tables import Measurement, Table, leaf_dtype
 from mfxarray.options import get_options
 from mfxarray.provenance import origin
-from mfxarray.schema import AXES, ION_IMAGES, by_name
+from mfxarray.schema import AXES, BEADS, ION_IMAGES, by_name
 
-__all__ = ["dask_ion_images", "dask_localizations", "lazy_ion_images", "lazy_localizations"]
+__all__ = [
+    "bead_tracks",
+    "dask_ion_images",
+    "dask_localizations",
+    "lazy_ion_images",
+    "lazy_localizations",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -42,10 +49,22 @@ _READ_BYTES = 16 * 2**20
 def dask_localizations(
     file: LocalizationFile, *, masked: bool, chunk_bytes: int | None
 ) -> xr.Dataset:
-    """Return localizations as dask arrays; all fields of a block share one read of its records."""
-    records = file.records
+    """Return localizations as dask arrays.
+
+    All fields of a block share one read of its records; where fields lie apart, each reads its own.
+    """
+    records, token = file.records, file.records.identity()
     rows = _row_chunks(file, chunk_bytes)
-    blocks = record_array(records.read, _token(records.file, records), rows, records.dtype)
+    if records.columnar:
+
+        def column(field: SourceField) -> da.Array:
+            masks = _is_masked(field, masked)
+            read = partial(_read_column, records, field.path, dtype=field.dtype, masked=masks)
+            name = (token, field.path, str(field.dtype), masks)
+            return column_array(read, name, rows, field.shape_tail, field.dtype)
+
+        return _localizations(file, masked, rows, column)
+    blocks = record_array(records.read, token, rows, records.dtype)
 
     def make(field: SourceField) -> da.Array:
         take = _extractor(field, masked)
@@ -58,15 +77,52 @@ def lazy_localizations(
     file: LocalizationFile, *, masked: bool, chunk_bytes: int | None
 ) -> xr.Dataset:
     """Return localizations as lazy arrays that read, each for itself, what is indexed."""
+    records = file.records
 
     def make(field: SourceField) -> Any:
-        take = partial(_extractor(field, masked), path=field.path, dtype=field.dtype)
-        shape = (file.records.n_rows, *field.shape_tail)
-        row_bytes = file.records.dtype.itemsize
-        lazy = _RangeArray(file.records.read, take, shape, field.dtype, row_bytes)
+        read: Callable[[int, int], Array]
+        take: Callable[..., Array] = _same
+        if records.columnar:
+            masks = _is_masked(field, masked)
+            read = partial(_read_column, records, field.path, dtype=field.dtype, masked=masks)
+        else:
+            read = records.read
+            take = partial(_extractor(field, masked), path=field.path, dtype=field.dtype)
+        shape = (records.n_rows, *field.shape_tail)
+        lazy = _RangeArray(read, take, shape, field.dtype, records.dtype.itemsize)
         return indexing.LazilyIndexedArray(lazy)
 
     return _localizations(file, masked, _row_chunks(file, chunk_bytes), make)
+
+
+def bead_tracks(measurement: Measurement) -> xr.Dataset:
+    """Return the beads of a data set in memory, shape (bead, sample), NaN after the last sample."""
+    tracks = measurement.beads.tracks() if measurement.beads is not None else ()
+    longest = max((len(track.tim) for track in tracks), default=0)
+    known = by_name(BEADS)
+
+    def padded(arrays: list[Array], tail: tuple[int, ...] = ()) -> Array:
+        found = np.full((len(tracks), longest, *tail), np.nan)
+        for row, values in zip(found, arrays, strict=True):
+            row[: len(values)] = values
+        return found
+
+    values: dict[str, Any] = {
+        "bead": np.array([track.name for track in tracks], object),
+        "gri": np.array([track.gri for track in tracks], np.int64),
+        "used": np.array([track.used for track in tracks], bool),
+        "tim": padded([track.tim for track in tracks]),
+        "position": padded([track.position for track in tracks], (len(AXES),)),
+        "str": padded([track.strength for track in tracks]),
+    }
+    variables = {
+        name: (known[name].dims, value, known[name].attrs()) for name, value in values.items()
+    }
+    coords: dict[str, Any] = {name: variables.pop(name) for name in ("bead", "gri", "used", "tim")}
+    coords["axis"] = ("axis", np.array(AXES, object), {"long_name": "axis of space"})
+    attrs = {"data_set": measurement.label, "z_scaling": 1.0}
+    opened = origin("open_minflux_tree", measurement.describe(), {"beads": len(tracks)})
+    return xr.Dataset(variables, coords, {**attrs, **opened})
 
 
 def dask_ion_images(file: ImFile, *, chunk_bytes: int | None) -> xr.DataArray:
@@ -140,16 +196,24 @@ def _localizations(
         field.variable.name: xr.Variable(
             field.dims,
             make(field),
-            field.variable.attrs(),
-            {"preferred_chunks": {"localization": rows}},
+            {**field.variable.attrs(), **_widened(field, file.records.dtype)},
+            {"preferred_chunks": {file.row_dim: rows}},
         )
         for field in file.fields
     }
     coords: dict[str, Any] = {name: variables.pop(name) for name in ("tid", "tim")}
-    coords["iteration"] = ("iteration", list(file.iterations), {"long_name": "iteration number"})
+    if file.iterations:
+        numbers = list(file.iterations)
+        coords["iteration"] = ("iteration", numbers, {"long_name": "iteration number"})
     coords["axis"] = ("axis", np.array(AXES, object), {"long_name": "axis of space"})
-    opened = origin("open_minflux", file.records.file.describe(), {"masked": masked})
+    opened = origin("open_minflux", file.origin, {"masked": masked, **file.choices})
     return xr.Dataset(variables, coords, {**file.attrs, **opened})
+
+
+def _widened(field: SourceField, record: np.dtype[Any]) -> dict[str, str]:
+    """Return the type in the file, where ours is wider."""
+    stored = leaf_dtype(record, field.path)[0]
+    return {} if stored.newbyteorder("=") == field.dtype else {"source_dtype": stored.str}
 
 
 def _ion_images(file: ImFile, frames: tuple[int, ...], data: Any) -> xr.DataArray:
@@ -176,11 +240,28 @@ def _ion_images(file: ImFile, frames: tuple[int, ...], data: Any) -> xr.DataArra
 
 
 def _extractor(field: SourceField, masked: bool) -> Callable[..., Array]:
-    return _extract_masked if masked and field.variable.name == "cfr" else extract
+    return _extract_masked if _is_masked(field, masked) else extract
+
+
+def _is_masked(field: SourceField, masked: bool) -> bool:
+    return masked and field.variable.name == "cfr"
 
 
 def _extract_masked(rows: Array, path: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
     return sentinel_to_nan(extract(rows, path, dtype))
+
+
+def _read_column(
+    records: Table,
+    path: tuple[str, ...],
+    start: int,
+    stop: int,
+    *,
+    dtype: np.dtype[Any],
+    masked: bool,
+) -> Array:
+    found = np.asarray(records.column(path, start, stop), dtype=dtype, order="C")
+    return sentinel_to_nan(found) if masked else found
 
 
 def _same(frames: Array) -> Array:
@@ -188,9 +269,17 @@ def _same(frames: Array) -> Array:
 
 
 def _row_chunks(file: LocalizationFile, chunk_bytes: int | None) -> tuple[int, ...]:
-    records: RecordSource = file.records
+    records = file.records
     wished = chunk_bytes or get_options().chunk_bytes
     row_bytes = records.dtype.itemsize
+    known_bounds = getattr(records, "trace_bound", None)
+    if known_bounds is not None:
+        return cut_rows(records.n_rows, row_bytes, wished, known_bounds)
+    if records.grain > 1:
+        # pieces are stored whole, so a cut within one would read it twice
+        grains = max(round(wished / (records.grain * row_bytes)), 1)
+        rows = grains * records.grain
+        return cut_rows(records.n_rows, 1, rows, lambda row: row)
     cuts = max(records.n_rows * row_bytes // wished, 1)
     window = max(min(_WINDOW_ROWS, _WINDOW_BYTES // (cuts * row_bytes)), 2)
     return cut_rows(

@@ -65,10 +65,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_show(commands: Any) -> None:
     info = _command(commands, "info", "show:info", "say what a file or store holds")
-    info.add_argument("file", metavar="FILE", help=".npy, .im, or a store written by mfxarray")
-    convert = _command(commands, "convert", "convert:convert", "write a file to Zarr or Parquet")
-    _files(convert, "OUT", "a folder ending in .zarr, or .parquet for localizations and traces")
-    _running(convert)
+    _file(info)
+    _add_convert(commands)
     render = _command(commands, "render", "show:render", "draw a picture")
     _files(render, "OUT", "ending in .png, .pdf or .svg")
     _bounds(render)
@@ -76,6 +74,35 @@ def _add_show(commands: Any) -> None:
     render.add_argument("--pixel-nm", type=float, metavar="NM", help="size of a pixel (MINFLUX)")
     render.add_argument("--log", action="store_true", help="logarithmic colours (ion images)")
     _running(render)
+
+
+def _add_convert(commands: Any) -> None:
+    convert = _command(
+        commands, "convert", "convert:convert", "write a file to Zarr, Parquet or a vendor's format"
+    )
+    _files(
+        convert,
+        "OUT",
+        ".zarr or .parquet for a store; .npy .mat .json .msr .pmx .csv for other programs",
+    )
+    convert.add_argument(
+        "--container",
+        choices=("npy", "mat", "mat73", "json", "zarr", "zip", "msr", "pmx", "csv"),
+        help="the vendor's format where the ending does not tell, as zarr for a .zarr folder",
+    )
+    convert.add_argument(
+        "--model",
+        choices=("v1", "v2"),
+        help="records nested (to m2205) or flat (from m2410); default as in FILE",
+    )
+    _running(convert)
+    unpack = _command(
+        commands, "unpack", "convert:unpack_file", "write the zarr folders packed in an .msr file"
+    )
+    unpack.add_argument("file", metavar="FILE.msr")
+    unpack.add_argument("out", metavar="FOLDER", help="gets a folder for each data set")
+    unpack.add_argument("--dataset", metavar="NAME", help="only this data set, such as P1")
+    _overwrite(unpack)
 
 
 def _add_localizations(commands: Any) -> None:
@@ -179,8 +206,25 @@ def _handler(name: str) -> Callable[[argparse.Namespace], None]:
 
 
 def _files(parser: argparse.ArgumentParser, out: str, text: str) -> None:
-    parser.add_argument("file", metavar="FILE", help=".npy, .im, or a store written by mfxarray")
+    _file(parser)
     parser.add_argument("out", metavar=out, help=text)
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help="MINFLUX or NanoSIMS data, or a store written by mfxarray"
+    )
+    group = parser.add_argument_group("how a MINFLUX file is opened")
+    group.add_argument("--dataset", metavar="NAME", help="one of several data sets, such as P1")
+    group.add_argument(
+        "--view",
+        choices=("valid", "all"),
+        help="of flat records: without invalid ones (default), or with them",
+    )
+    group.add_argument("--units", choices=("nm", "um", "m"), help="of a text table without units")
+    group.add_argument(
+        "--partial", action="store_true", help="open what is there of a damaged file"
+    )
 
 
 def _overwrite(parser: argparse.ArgumentParser) -> None:

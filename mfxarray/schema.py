@@ -97,6 +97,19 @@ LOCALIZATIONS: tuple[Variable, ...] = (
     Variable("dos", _L, "int32", None, "digital output state", "dos"),
     Variable("sky", _L, "int32", None, "retries allowed (stickiness)", "sky"),
     Variable("fluo", _L, "uint8", None, "fluorophore number given by pyMINFLUX", "fluo"),
+    Variable(
+        "dcr_per_detector",
+        (*_LI, "detector"),
+        "float32",
+        "1",
+        "share of every detector channel",
+        "dcr_per_detector",
+    ),
+    Variable("iteration_time", _LI, "float64", "s", "time since start of acquisition", "itr.tim"),
+    Variable("thi", _L, "uint8", None, "thread index", "thi"),
+    Variable("fnl", _L, "bool", None, "record completed its sequence", "fnl"),
+    Variable("bot", _L, "bool", None, "record begins its trace", "bot"),
+    Variable("eot", _L, "bool", None, "record ends its trace", "eot"),
     Variable("selected", _L, "bool", None, "localization passed all filters so far"),
 )
 

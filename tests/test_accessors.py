@@ -10,6 +10,8 @@ import xarray as xr
 
 import mfxarray as mfx
 from mfxarray import accessors
+from mfxarray.minflux.photons import photons
+from mfxarray.minflux.scale_z import scale_z
 from tests.samples import ion_stack, localization_file
 
 
@@ -54,3 +56,14 @@ def test_wrong_parameters_name_the_parameter(tmp_path):
     ions = mfx.open_mims(ion_stack(tmp_path))
     with pytest.raises(TypeError, match="nonsense"):
         ions.mims.infer_hot_pixels(nonsense=1)
+
+
+def test_photons_and_z_scaling(tmp_path):
+    ds = mfx.open_minflux(localization_file(tmp_path))
+    for which in ("last", "relocalised", "all"):
+        xr.testing.assert_identical(ds.mfx.photons(which), photons(ds, which))
+    tail = ds.mfx.photons("relocalised", iterations=(8, 9))
+    assert tail.attrs["iterations"] == [8, 9]
+    sequence = {"id": "Own", "Itr": [{}] * 10, "headstart": -1}
+    assert ds.mfx.photons("relocalised", sequence=sequence).attrs["iterations"] == [9]
+    xr.testing.assert_identical(ds.mfx.scale_z(0.7), scale_z(ds, 0.7))

@@ -232,3 +232,138 @@ def test_the_ten_synthetic_stacks(data_dir):
             ions = mfx.open_mims(folder / name)
         assert list(ions.shape) == facts["shape_fdyx"]
         assert sha256(ions.values.astype("<i4")) == facts["sha256_i4le_fdyx"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Two data sets in one .msr file, one with beads, and the Datasets they were written from."""
+    folder = tmp_path_factory.mktemp("pair")
+    runs = {}
+    for label, seed in (("P1", 1), ("P2", 2)):
+        path = folder / f"{label}.npy"
+        mfx.simulate_minflux(path, localizations=2000, seed=seed)
+        runs[label] = mfx.open_minflux(path)
+    times = np.arange(50.0)[None].repeat(2, 0)
+    beads = xr.Dataset(
+        {
+            "position": (("bead", "sample", "axis"), np.arange(300.0).reshape(2, 50, 3) * 1e-9),
+            "str": (("bead", "sample"), np.where(times == 7, 0.0, 1.0)),
+        },
+        {
+            "bead": ["R2", "R10"],
+            "gri": ("bead", [61, 7]),
+            "used": ("bead", [True, False]),
+            "tim": (("bead", "sample"), times),
+        },
+    )
+    nodes = {f"/{label}/localizations": run for label, run in runs.items()}
+    path = folder / "pair.msr"
+    mfx.write_minflux(xr.DataTree.from_dict({**nodes, "/P1/beads": beads}), path, model="v2")
+    return path, runs, beads
+
+
+def test_tree_of_all_data_sets(pair):
+    path, runs, beads = pair
+    with raise_if_computes():
+        tree = mfx.open_minflux_tree(path)
+    assert list(tree.children) == ["P1", "P2"]
+    for label, run in runs.items():
+        found = tree[f"{label}/localizations"].to_dataset()
+        valid = run.vld.values & np.isfinite(run.position.values[:, -1, 0])
+        assert found.sizes["localization"] == valid.sum()
+        np.testing.assert_array_equal(found.position[:, -1], run.position.values[valid, -1])
+        np.testing.assert_array_equal(found.tid, run.tid.values[valid])
+        xr.testing.assert_identical(found, mfx.open_minflux(path, dataset=label))
+    assert "beads" not in tree["P2"].children
+    found = tree["P1/beads"].to_dataset()
+    assert found.bead.values.tolist() == ["R2", "R10"]
+    assert found.used.values.tolist() == [True, False]
+    assert found.gri.values.tolist() == [61, 7]
+    failed = beads.str.values == 0
+    assert failed.sum() == 2
+    assert np.isnan(found.position.values[failed]).all()
+    np.testing.assert_array_equal(found.position.values[~failed], beads.position.values[~failed])
+    np.testing.assert_allclose(found.tim, beads.tim, rtol=1e-7)
+
+
+def test_xarray_opens_the_tree(pair):
+    path, _, _ = pair
+    ours = mfx.open_minflux_tree(path)
+    theirs = xr.open_datatree(path, engine="minflux")
+    assert set(theirs.groups) == set(ours.groups)
+    for group in ours.groups:
+        xr.testing.assert_identical(theirs[group].to_dataset(), ours[group].to_dataset())
+    one = xr.open_dataset(path, engine="minflux", dataset="P2")
+    xr.testing.assert_identical(one, mfx.open_minflux(path, dataset="P2"))
+
+
+def test_list_reads_no_records(pair, monkeypatch):
+    path, _, _ = pair
+    monkeypatch.setattr("mfxarray.formats.zarr_v2.ZarrTable.read", None)
+    table = mfx.list_minflux(path)
+    assert table.index.tolist() == ["P1", "P2"]
+    assert table["beads"].tolist() == [True, False]
+    assert table["model"].tolist() == ["v2 flat"] * 2
+    assert table["records"].dtype == "Int64"
+    assert (table["records"] > 2000).all()
+
+
+def test_a_data_set_must_be_named(pair):
+    path, _, _ = pair
+    with pytest.raises(DataError, match=r"holds 2 data sets: 'P1', 'P2'"):
+        mfx.open_minflux(path)
+    with pytest.raises(DataError, match=r"no data set 'P7'.*'P1', 'P2'"):
+        mfx.open_minflux(path, dataset="P7")
+    with pytest.raises(ValueError, match="view must be"):
+        mfx.open_minflux(path, dataset="P1", view="some")
+    with pytest.raises(ValueError, match="has its own units"):
+        mfx.open_minflux(path, dataset="P1", units="nm")
+
+
+def test_flat_records_and_both_views(pair):
+    path, runs, _ = pair
+    flat = mfx.open_minflux(path, dataset="P1", records=True)
+    assert flat.position.dims == ("record", "axis")
+    executed = np.isfinite(runs["P1"].position.values[..., 0])
+    assert flat.sizes["record"] == executed.sum()
+    every = mfx.open_minflux(path, dataset="P1", view="all")
+    valid = mfx.open_minflux(path, dataset="P1")
+    assert every.sizes["localization"] > valid.sizes["localization"]
+    assert bool(valid.vld.all())
+    assert not bool(every.vld.all())
+
+
+@pytest.mark.parametrize("name", ["run.mat", "run.json", "run.zarr", "run.zarr.zip", "run.msr"])
+@pytest.mark.parametrize("model", ["v1", "v2"])
+def test_every_container_gives_the_same_lazily(tmp_path, name, model):
+    mfx.simulate_minflux(tmp_path / "run.npy", localizations=1500, seed=3)
+    source = mfx.open_minflux(tmp_path / "run.npy")
+    mfx.write_minflux(source, tmp_path / f"{model}.npy", model=model)
+    mfx.write_minflux(source, tmp_path / name, model=model)
+    with raise_if_computes():
+        found = mfx.open_minflux(tmp_path / name, chunk_bytes=200_000)
+    expected = mfx.open_minflux(tmp_path / f"{model}.npy")
+    assert found.sizes == expected.sizes
+    for field in expected.variables:
+        np.testing.assert_array_equal(found[field], expected[field], err_msg=str(field))
+    assert found.position.data.numblocks[0] > 1 or "json" in name or "zarr" in name
+    lazy = xr.open_dataset(tmp_path / name, engine="minflux", chunk_bytes=200_000)
+    xr.testing.assert_identical(
+        lazy.isel(localization=slice(90, 700, 3)).load(),
+        found.isel(localization=slice(90, 700, 3)).load(),
+    )
+
+
+def test_a_truncated_file_is_opened_only_on_request(tmp_path):
+    mfx.simulate_minflux(tmp_path / "run.npy", localizations=500, seed=3)
+    whole = mfx.open_minflux(tmp_path / "run.npy").compute()
+    data = (tmp_path / "run.npy").read_bytes()
+    (tmp_path / "cut.npy").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match="truncated"):
+        mfx.open_minflux(tmp_path / "cut.npy")
+    with pytest.warns(UserWarning, match="truncated"):
+        part = mfx.open_minflux(tmp_path / "cut.npy", strict=False)
+    n = part.sizes["localization"]
+    assert 200 < n < 250
+    assert part.attrs["missing_rows"] == [[n, 500]]
+    np.testing.assert_array_equal(part.tid, whole.tid[:n])

@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "records": {"formats", "kernels", "stores"},
     "writers": {"formats", "kernels"},
     "chunked": {"kernels"},
-    "minflux": {"chunked", "kernels"},
+    "minflux": {"chunked", "formats", "kernels"},
     "mims": {"chunked", "kernels"},
     "assemble": {"formats", "records", "chunked"},
     "engines": {"assemble", "formats", "records"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
 from mfxarray.schema import (
     AXES,
     BEADS,
@@ -57,11 +57,15 @@ def test_every_field_of_the_vendor_is_known() -> None:
         assert np.dtype(variable.dtype) == dtype.base
         expected = ("localization", *(("iteration",) if inside else ()))
         assert variable.dims == expected + (("axis",) if dtype.shape == (3,) else ())
-    assert set(known) == {"fluo", None}  # pyMINFLUX adds one, we add "selected"
+    # pyMINFLUX adds one, we add "selected", the others are those of flat records
+    flat = {"thi", "fnl", "bot", "eot", "itr.tim", "dcr_per_detector"}
+    assert set(known) == {"fluo", None} | flat
+    assert flat - {"itr.tim", "dcr_per_detector"} <= set(flat_record_dtype().names)
 
 
 def test_order_is_that_of_the_file() -> None:
-    order = [variable.source_name for variable in LOCALIZATIONS if variable.source_name != "fluo"]
+    order = [variable.source_name for variable in LOCALIZATIONS]
+    order = order[: order.index("fluo")]
     nested = list(VENDOR["itr"].base.names)
     assert order[: len(nested)] == nested
     assert [name for name in order[len(nested) :] if name] == list(VENDOR.names)[1:]

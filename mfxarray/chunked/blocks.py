@@ -13,6 +13,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 __all__ = [
     "KEPT",
     "as_dask",
+    "column_array",
     "field_array",
     "frame_array",
     "graph_array",
@@ -73,14 +74,43 @@ def frame_array(
     return graph_array(name, _reads(name, read, frames, (0, 0, 0)), (), chunks, dtype)
 
 
+def column_array(
+    read: Reader, token: Any, rows: tuple[int, ...], tail: tuple[int, ...], dtype: Any
+) -> da.Array:
+    """Return one field of a file whose fields lie apart, one read a block.
+
+    Parameters
+    ----------
+    read
+        Reads the field from a start to a stop row.
+    token
+        Identity of the source and the field.
+    rows
+        Chunk sizes.
+    tail
+        Sizes of the axes after the rows.
+    dtype
+        Dtype of the field.
+    """
+    name = f"column-{tokenize(token, rows)}"
+    chunks = (rows, *((size,) for size in tail))
+    return graph_array(name, _reads(name, read, rows, (0,) * len(tail)), (), chunks, dtype)
+
+
 def _reads(
     name: str, read: Reader, sizes: tuple[int, ...], rest: tuple[int, ...]
 ) -> dict[Any, Any]:
+    """Return one task a block, and the reader beside them: it may be large and travels once."""
     stops = np.cumsum(sizes).tolist()
-    return {
-        (name, block, *rest): (read, stop - size, stop)
-        for block, (size, stop) in enumerate(zip(sizes, stops, strict=True))
-    }
+    reader = f"{name}-reader"
+    tasks: dict[Any, Any] = {reader: read}
+    for block, (size, stop) in enumerate(zip(sizes, stops, strict=True)):
+        tasks[(name, block, *rest)] = (_read_block, reader, stop - size, stop)
+    return tasks
+
+
+def _read_block(read: Reader, start: int, stop: int) -> np.ndarray[Any, Any]:
+    return read(start, stop)
 
 
 def field_array(

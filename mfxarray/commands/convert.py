@@ -1,26 +1,75 @@
-"""The command convert: a file of an instrument, or a store of ours, to Zarr or Parquet."""
+"""The commands convert and unpack: from the format of an instrument to another one."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
 
-from mfxarray.commands.files import check_output, client_of, open_data, summary_of_output
+from mfxarray.commands.files import (
+    check_output,
+    client_of,
+    open_data,
+    open_localizations,
+    summary_of_output,
+)
 from mfxarray.errors import DataError
 from mfxarray.jobs.progress import progress
 
-__all__ = ["convert"]
+__all__ = ["convert", "unpack_file"]
+
+# endings of what the vendor's and other programs read
+# words for a command line, for what `write_minflux` calls otherwise
+_CONTAINERS = {"mat": "mat v5", "mat73": "mat v7.3", "zip": "zarr zip", "csv": "text"}
+_VENDOR = (".npy", ".mat", ".json", ".msr", ".pmx", ".csv", ".zarr", ".zip")
+
+
+def unpack_file(arguments: Namespace) -> None:
+    """Write the data sets of an .msr file as the zarr folders that Imspector unpacks."""
+    from mfxarray.writers.unpack import unpack
+
+    folders = unpack(
+        arguments.file,
+        arguments.out,
+        dataset=arguments.dataset,
+        overwrite=arguments.overwrite,
+    )
+    for folder in folders:
+        print(summary_of_output(str(folder)))
 
 
 def convert(arguments: Namespace) -> None:
-    """Write everything that a file holds to a Zarr or Parquet store."""
+    """Write everything that a file holds to a store, or to a vendor's format."""
+    ending = Path(arguments.out).suffix.lower()
+    if arguments.container or arguments.model or ending not in (".zarr", ".parquet"):
+        _convert_to_vendor(arguments)
+    else:
+        _convert_to_store(arguments)
+    print(summary_of_output(arguments.out))
+
+
+def _convert_to_vendor(arguments: Namespace) -> None:
+    from mfxarray.writers.write import write_minflux
+
+    out = check_output(arguments, *_VENDOR)
+    data = open_localizations(arguments)
+    with client_of(arguments) as at, progress("writing", at):
+        write_minflux(
+            data,
+            out,
+            container=_CONTAINERS.get(arguments.container, arguments.container),
+            model=arguments.model,
+            overwrite=arguments.overwrite,
+        )
+
+
+def _convert_to_store(arguments: Namespace) -> None:
     import xarray as xr
 
     from mfxarray.stores.parquet import write_parquet
     from mfxarray.stores.zarr_store import write_zarr
 
     out = check_output(arguments, ".zarr", ".parquet")
-    data = open_data(arguments.file)
+    data = open_data(arguments)
     table = Path(out).suffix.lower() == ".parquet"
     if table and (isinstance(data, xr.DataArray) or not {"localization", "trace"} & set(data.dims)):
         raise DataError(
@@ -36,4 +85,3 @@ def convert(arguments: Namespace) -> None:
             write_parquet(data, out, overwrite=arguments.overwrite)  # type: ignore[arg-type]
         else:
             write_zarr(data, out, overwrite=arguments.overwrite)
-    print(summary_of_output(out))

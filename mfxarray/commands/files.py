@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mfxarray.errors import DataError
 
@@ -26,30 +27,39 @@ __all__ = [
 ]
 
 
-def open_data(path: str, *, roll: tuple[int, int] | str = (0, 0)) -> xr.Dataset | xr.DataArray:
-    """Return what a file or store holds; what it is, its content decides.
+def open_data(
+    arguments: Namespace, *, roll: tuple[int, int] | str = (0, 0)
+) -> xr.Dataset | xr.DataArray:
+    """Return what the file or store of a command holds; what it is, its content decides.
 
     Raises
     ------
     DataError
         If it is nothing that mfxarray reads, or damaged.
+    ValueError
+        If an option is given that has no meaning for the file.
     """
-    from mfxarray.engines import open_mims, open_minflux
+    from mfxarray.engines import open_mims
     from mfxarray.formats.sniff import sniff
 
+    path = arguments.file
     kind = sniff(path)
-    if kind == "npy":
-        return open_minflux(path)
+    chosen = _chosen(arguments)
+    if kind in ("im", "zarr", "parquet") and chosen:
+        names = ", ".join(f"--{name}" for name in chosen)
+        raise ValueError(f"{names}: only for MINFLUX files, and {path} is none")
     if kind == "im":
         return open_mims(path, roll=roll)
     if kind == "zarr":
         return _open_store(path)
-    from mfxarray.stores.parquet import open_parquet
+    if kind == "parquet":
+        from mfxarray.stores.parquet import open_parquet
 
-    return open_parquet(path)
+        return open_parquet(path)
+    return _open_minflux(path, chosen)
 
 
-def open_localizations(path: str) -> xr.Dataset:
+def open_localizations(arguments: Namespace) -> xr.Dataset:
     """Return localizations.
 
     Raises
@@ -57,13 +67,13 @@ def open_localizations(path: str) -> xr.Dataset:
     DataError
         Also if the file holds something else.
     """
-    data = open_data(path)
+    data = open_data(arguments)
     if "localization" not in data.dims:
-        raise DataError(f"holds {_what(data)}, not MINFLUX localizations", path=path)
+        raise DataError(f"holds {_what(data)}, not MINFLUX localizations", path=arguments.file)
     return data  # type: ignore[return-value]
 
 
-def open_ions(path: str, *, roll: tuple[int, int] | str = (0, 0)) -> xr.DataArray:
+def open_ions(arguments: Namespace, *, roll: tuple[int, int] | str = (0, 0)) -> xr.DataArray:
     """Return ion images (frame, detector, y, x).
 
     Raises
@@ -71,9 +81,9 @@ def open_ions(path: str, *, roll: tuple[int, int] | str = (0, 0)) -> xr.DataArra
     DataError
         Also if the file holds something else.
     """
-    data = open_data(path, roll=roll)
+    data = open_data(arguments, roll=roll)
     if not {"frame", "detector", "y", "x"} <= set(data.dims):
-        raise DataError(f"holds {_what(data)}, not a stack of ion images", path=path)
+        raise DataError(f"holds {_what(data)}, not a stack of ion images", path=arguments.file)
     return data  # type: ignore[return-value]
 
 
@@ -134,6 +144,23 @@ def summary_of_output(path: str) -> str:
     place = Path(path)
     files = [place] if place.is_file() else [item for item in place.rglob("*") if item.is_file()]
     return f"wrote {place} ({size_text(sum(item.stat().st_size for item in files))})"
+
+
+def _chosen(arguments: Namespace) -> dict[str, Any]:
+    """Return the options for opening that were given."""
+    names = ("dataset", "view", "units", "partial")
+    found = {name: getattr(arguments, name, None) for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _open_minflux(path: str, chosen: dict[str, Any]) -> xr.Dataset:
+    from mfxarray.engines import open_minflux
+    from mfxarray.options import set_options
+
+    options = {name: value for name, value in chosen.items() if name != "partial"}
+    # a conversion may take minutes; whoever waits at a terminal is told how far it is
+    with set_options(progress=sys.stderr.isatty()):
+        return open_minflux(path, strict="partial" not in chosen, **options)
 
 
 def _open_store(path: str) -> xr.Dataset | xr.DataArray:

@@ -30,7 +30,7 @@ def clean(arguments: Namespace) -> None:
     from mfxarray.display import number
 
     out = check_output(arguments, ".zarr")
-    counts = open_ions(arguments.file, roll=_roll(arguments))
+    counts = open_ions(arguments, roll=_roll(arguments))
     result = cleaned(counts, _hot_parameters(arguments))
     written = _write(result, out, arguments, "finding and replacing hot pixels")
     hot = int(written.coords["hot_pixels"].sum())
@@ -43,7 +43,7 @@ def align(arguments: Namespace) -> None:
     from mfxarray.mims.align import apply_translations, infer_translations
 
     out = check_output(arguments, ".zarr")
-    counts = open_ions(arguments.file, roll=_roll(arguments))
+    counts = open_ions(arguments, roll=_roll(arguments))
     if arguments.clean:
         counts = cleaned(counts, _hot_parameters(arguments))
     settings: dict[str, Any] = {"max_shift": arguments.max_shift}

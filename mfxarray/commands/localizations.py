@@ -27,7 +27,7 @@ def filter_file(arguments: Namespace) -> None:
     from mfxarray.stores.zarr_store import write_zarr
 
     out = check_output(arguments, ".zarr")
-    data = open_localizations(arguments.file)
+    data = open_localizations(arguments)
     with client_of(arguments) as at:
         kept = _kept(data, arguments, at)
         with progress("writing localizations", at):
@@ -45,7 +45,7 @@ def traces_file(arguments: Namespace) -> None:
     from mfxarray.stores.parquet import write_parquet
 
     out = check_output(arguments, ".parquet")
-    data = open_localizations(arguments.file)
+    data = open_localizations(arguments)
     with client_of(arguments) as at:
         table = traces(_kept(data, arguments, at), ddof=arguments.ddof)
         with progress("writing traces", at):

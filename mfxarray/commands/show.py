@@ -20,7 +20,11 @@ def info(arguments: Namespace) -> None:
     """Print what a file or store holds."""
     from mfxarray.display import describe, safe_text
 
-    data = open_data(arguments.file)
+    if _holds_several(arguments):
+        print(safe_text(arguments.file))
+        print(_list(arguments.file))
+        return
+    data = open_data(arguments)
     print(safe_text(arguments.file))
     print(describe(data, times=True))
 
@@ -30,7 +34,7 @@ def render(arguments: Namespace) -> None:
     from mfxarray import plot
 
     out = check_output(arguments, ".png", ".pdf", ".svg")
-    data = open_data(arguments.file)
+    data = open_data(arguments)
     with (
         client_of(arguments) as at,
         progress("drawing", at),
@@ -38,6 +42,31 @@ def render(arguments: Namespace) -> None:
         figure = _draw(data, arguments)
     plot.save(figure, out)
     print(summary_of_output(out))
+
+
+def _holds_several(arguments: Namespace) -> bool:
+    """Tell whether a file holds several data sets and none of them was asked for."""
+    from mfxarray.formats.openers import open_measurements
+    from mfxarray.formats.sniff import sniff
+
+    if arguments.dataset or sniff(arguments.file) != "msr":
+        return False
+    return len(open_measurements(arguments.file, strict=not arguments.partial)) > 1
+
+
+def _list(path: str) -> str:
+    """Return a line for each data set of a file."""
+    from mfxarray.display import number, safe_text
+    from mfxarray.engines import list_minflux
+
+    table = list_minflux(path, strict=False)
+    lines = [f"{len(table)} data sets; name one with --dataset"]
+    for label, row in table.iterrows():
+        beads = "with beads" if row["beads"] else "no beads"
+        facts = [row["model"], f"{number(int(row['records']))} records", beads]
+        facts += [str(row[key]) for key in ("acquisition_date",) if row[key] is not None]
+        lines.append(f"  {safe_text(label):<14}{safe_text(', '.join(facts))}")
+    return "\n".join(lines)
 
 
 def _draw(data: Any, arguments: Namespace) -> Figure:

@@ -24,9 +24,13 @@ __all__ = [
 
 ITERATION = "itr"
 _FLAT_MARKERS = ("fnl", "bot", "eot")
+_VECTORS = ("loc", "lnc")
+_DETECTORS = ("dcr", "dcr_per_detector")
+# unsigned in flat records; a difference below 0 would wrap around
+_UNSIGNED = ("eco", "ecc", "tid")
 # names that an unknown field does not get: dimensions, our variables, and what they are called in
 # files (a second field of that name would be taken for the first)
-_RESERVED = {"localization", "iteration", "axis"}
+_RESERVED = {"localization", "record", "iteration", "axis", "detector"}
 _RESERVED |= {name for known in LOCALIZATIONS for name in (known.name, known.source_name or "")}
 _VENDOR_ITERATION = (
     ("itr", "<i4"),
@@ -127,30 +131,25 @@ def flat_record_dtype(n_detectors: int = 2) -> np.dtype[Any]:
     return np.dtype([*_VENDOR_FLAT, ("dcr", "<f2", (n_detectors,))])
 
 
-def check_layout(source: FileSource, dtype: np.dtype[Any]) -> int:
-    """Return the number of iterations of a nested record.
+def check_layout(source: FileSource, dtype: np.dtype[Any]) -> int | None:
+    """Return the number of iterations of a nested record, None for a flat one.
 
     Raises
     ------
     DataError
-        If the record is of the newer flat layout or lacks a field that every record needs.
+        If the record lacks a field that every record needs, or has it with another type.
     """
     names = dtype.names or ()
     if ITERATION not in names:
         raise _wrong(source, f"the records have no field itr, only {', '.join(names)[:80]}")
     base, shape = _unpack(dtype[ITERATION])
-    if base.names is None:
-        marks = [name for name in _FLAT_MARKERS if name in names]
-        raise DataError(
-            "is of the newer flat layout (Imspector m2410 and later, one record for each "
-            f"iteration, marker fields: {', '.join(marks) or 'none'}), which is not read yet",
-            path=source.path,
-            hint="Export it in the nested layout.",
-        )
-    if len(shape) != 1:
+    nested = base.names is not None
+    if nested and len(shape) != 1:
         raise _wrong(source, f"itr has the shape {shape}, expected one number of iterations")
+    if not nested and (base.kind not in "iu" or shape):
+        raise _wrong(source, f"field itr has the unexpected type {dtype[ITERATION]}")
     for place, name, kinds, tail in (
-        (base, "loc", "f", (len(AXES),)),
+        (base if nested else dtype, "loc", "f", (len(AXES),)),
         (dtype, "tid", "iu", ()),
         (dtype, "tim", "f", ()),
     ):
@@ -159,11 +158,11 @@ def check_layout(source: FileSource, dtype: np.dtype[Any]) -> int:
         kind, extent = _unpack(place[name])
         if kind.kind not in kinds or extent != tail:
             raise _wrong(source, f"field {name} has the unexpected type {place[name]}")
-    return int(shape[0])
+    return int(shape[0]) if nested else None
 
 
 def _wrong(source: FileSource, message: str) -> DataError:
-    hint = "Give an .npy file exported by Imspector."
+    hint = "Give a MINFLUX export of Imspector."
     return DataError(message, path=source.path, place="record type", hint=hint)
 
 
@@ -172,15 +171,25 @@ def _unpack(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def fields_of(dtype: np.dtype[Any]) -> list[SourceField]:
-    """Return all fields of a nested record in the order of the file; no two share a name."""
+    """Return all fields of a record in the order of the file; no two share a name."""
+    row = "localization" if _unpack(dtype[ITERATION])[0].names else "record"
     used: set[str] = set()
     found = []
-    for path, base, dims, tail in _leaves(dtype, (), ("localization",), ()):
-        native = base.newbyteorder("=")
+    for path, base, dims, tail in _leaves(dtype, (), (row,), ()):
+        native = _wide(path[-1], base.newbyteorder("="))
         variable = _variable(path, dims, native, used)
         used.add(variable.name)
         found.append(SourceField(variable, path, native, dims, tail))
     return found
+
+
+def _wide(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a type in which sums and differences of the field come out right."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if dtype == np.uint32 and name in _UNSIGNED:
+        return np.dtype(np.int64)
+    return dtype
 
 
 _Leaf = tuple[tuple[str, ...], np.dtype[Any], tuple[str, ...], tuple[int, ...]]
@@ -193,16 +202,21 @@ def _leaves(
     for name in dtype.names or ():
         base, shape = _unpack(dtype[name])
         here = (*path, name)
-        inner_dims, inner_tail = (*dims, *_dims_of(here, shape)), (*tail, *shape)
+        inner_dims = (*dims, *_dims_of(here, shape, nested=base.names is not None))
+        inner_tail = (*tail, *shape)
         if base.names is None:
             yield here, base, inner_dims, inner_tail
         else:
             yield from _leaves(base, here, inner_dims, inner_tail)
 
 
-def _dims_of(path: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
-    if path == (ITERATION,):
+def _dims_of(path: tuple[str, ...], shape: tuple[int, ...], *, nested: bool) -> tuple[str, ...]:
+    if path == (ITERATION,) and nested:
         return ("iteration",)
+    if path[-1] in _DETECTORS and len(shape) == 1:
+        return ("detector",)
+    if path[-1] in _VECTORS and shape == (len(AXES),):
+        return ("axis",)
     if path[0] == ITERATION and len(path) == 2 and shape == (len(AXES),):
         return ("axis",)
     return tuple(f"{_plain_name(path)}_{number}" for number in range(len(shape)))
@@ -217,12 +231,18 @@ def _variable(
     path: tuple[str, ...], dims: tuple[str, ...], dtype: np.dtype[Any], used: set[str]
 ) -> Variable:
     """Return the known variable, or a new one whose name is nobody else's."""
-    name = _plain_name(path)
-    known = localization_variable(name, dims, dtype.name)
-    if known in LOCALIZATIONS and known.name not in used:
-        return known
+    name, dotted = _plain_name(path), ".".join(path)
+    for known in (localization_variable(source, dims, dtype.name) for source in (dotted, name)):
+        if known in LOCALIZATIONS and known.name not in used and _fits(known, dims):
+            return known
     taken = used | _RESERVED
     while name in taken:
         name += "_"
-    source_name = ".".join(path)
-    return Variable(name, dims, dtype.name, None, f"field {source_name} of the file", source_name)
+    return Variable(name, dims, dtype.name, None, f"field {dotted} of the file", dotted)
+
+
+def _fits(known: Variable, dims: tuple[str, ...]) -> bool:
+    """Tell whether a field has the dimensions of a variable; records have no iterations."""
+    if dims[0] == "record":
+        return True
+    return ("iteration" in known.dims) == ("iteration" in dims)

@@ -42,18 +42,28 @@ class NpyHeader:
     dtype
         Structured dtype of one record, as stored.
     n_rows
-        Number of records.
+        Number of records that are there.
     offset
         Byte of the first record.
+    n_promised
+        Number of records that the header promises; more than ``n_rows`` in a truncated file.
     """
 
     dtype: np.dtype[Any]
     n_rows: int
     offset: int
+    n_promised: int
 
 
-def read_header(source: FileSource) -> NpyHeader:
+def read_header(source: FileSource, *, strict: bool = True) -> NpyHeader:
     """Return the checked header of a one-dimensional structured array.
+
+    Parameters
+    ----------
+    source
+        The file.
+    strict
+        Refuse a file that ends before its last record.
 
     Raises
     ------
@@ -68,9 +78,11 @@ def read_header(source: FileSource) -> NpyHeader:
     text, offset = _header_text(source)
     header = _literal(source, text)
     dtype = _record_dtype(source, header["descr"])
-    n_rows = _rows(source, header["shape"], header["fortran_order"])
-    _check_size(source, dtype, n_rows, offset)
-    return NpyHeader(dtype, n_rows, offset)
+    n_promised = _rows(source, header["shape"], header["fortran_order"])
+    n_there = min(n_promised, (source.size - offset) // dtype.itemsize)
+    if strict or n_there == n_promised:
+        _check_size(source, dtype, n_promised, offset)
+    return NpyHeader(dtype, n_there, offset, n_promised)
 
 
 def _bad(source: FileSource, message: str, place: str = "header", hint: str = _HINT) -> DataError:

@@ -13,17 +13,25 @@ from mfxarray.formats.sources import FileSource
 
 __all__ = ["looks_like_mims", "looks_like_minflux", "sniff"]
 
-_HEAD_BYTES = 1024
-_READ = "mfxarray reads MINFLUX .npy (nested) and NanoSIMS .im files, and its own stores."
+_HEAD_BYTES = 4096
+_TAIL_BYTES = 64 * 1024
+_READ = (
+    "mfxarray reads MINFLUX data (npy, mat, json, zarr, msr, pmx, npz, csv), NanoSIMS .im files, "
+    "and its own stores."
+)
 _MAT_V73_OFFSET = 512
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+# first bytes, name
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (MAGIC, "npy"),
+    (b"OMAS_BF\n\xff\xff", "msr"),
+    (b"MATLAB 7.3 MAT-file", "mat"),
+    (b"MATLAB 5.0 MAT-file", "mat"),
+    (_HDF5, "hdf5"),
+)
 # content that is recognised but not read: first bytes, name
 _NOT_YET: tuple[tuple[bytes, str], ...] = (
-    (b"OMAS_BF\n\xff\xff", "an Imspector file (msr, obf)"),
-    (b"MATLAB 7.3 MAT-file", "a MATLAB file of version 7.3"),
-    (b"MATLAB 5.0 MAT-file", "a MATLAB file of version 5"),
-    (_HDF5, "an HDF5 file (pmx and others)"),
-    (b"PK\x03\x04", "a zip archive (npz, zipped zarr)"),
     (b"PAR1", "a single Parquet file"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"NRRD000", "an NRRD picture (OpenMIMS)"),
@@ -33,15 +41,23 @@ _FOLDERS = (("zarr.json", "zarr"), ("_metadata", "parquet"), ("_common_metadata"
 _ZARR_V2 = (".zgroup", ".zarray", os.path.join("mfx", ".zarray"), os.path.join("zarr", ".zgroup"))
 _IM_TYPES = range(20, 61)
 _IM_HEADER_BYTES = 10_000_000
+# what xarray may be told to be ours without looking further
+_OURS = ("mat", "msr", "zarr v2", "zipped zarr")
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """Return the format: "npy", "im", "zarr" or "parquet".
+    """Return the name of the format.
 
     Parameters
     ----------
     path
         A file or a folder.
+
+    Returns
+    -------
+    str
+        MINFLUX: "npy", "mat", "json", "zarr v2", "zipped zarr", "msr", "hdf5" (pmx), "npz",
+        "text". NanoSIMS: "im". Our stores: "zarr", "parquet".
 
     Raises
     ------
@@ -50,7 +66,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
 
     Notes
     -----
-    Reads at most 1 kB of a file and lists a folder once.
+    Reads at most 4 kB of a file, 64 kB more at the end of an archive, or lists a folder once.
 
     References
     ----------
@@ -61,26 +77,26 @@ def sniff(path: str | os.PathLike[str]) -> str:
         return _sniff_folder(os.path.abspath(os.fspath(path)))
     source = FileSource.open(path)
     head = source.read(0, min(_HEAD_BYTES, source.size))
-    if head.startswith(MAGIC):
-        return "npy"
-    if (name := _magic_name(head)) is None and _is_im(head):
-        return "im"
-    if (name := name or _text_name(head)) is None:
-        raise DataError(
-            f"no known format, it starts with {head[:16]!r}", path=source.path, hint=_READ
-        )
-    raise DataError(f"is {name}, which is not read yet", path=source.path, hint=_READ)
+    if (found := _sniff_head(head)) is not None:
+        return found
+    if head.startswith(_ZIP):
+        return _sniff_zip(source)
+    for magic, name in _NOT_YET:
+        if head.startswith(magic):
+            raise DataError(f"is {name}, which is not read", path=source.path, hint=_READ)
+    raise DataError(f"no known format, it starts with {head[:16]!r}", path=source.path, hint=_READ)
 
 
 def looks_like_minflux(path: Any) -> bool:
-    """Tell whether ``path`` is an ``.npy`` file of MINFLUX records; False for anything else."""
-    if _sniff_quietly(path) != "npy":
-        return False
-    try:
-        names = read_header(FileSource.open(path)).dtype.names
-    except DataError:
-        return False
-    return ITERATION in (names or ())
+    """Tell whether ``path`` holds MINFLUX data; False for anything else, and where in doubt."""
+    kind = _sniff_quietly(path)
+    if kind == "npy":
+        return ITERATION in _npy_names(path)
+    if kind == "json":
+        return b'"tid"' in _head(path)
+    if kind == "hdf5":
+        return os.fspath(path).endswith(".pmx")
+    return kind in _OURS
 
 
 def looks_like_mims(path: Any) -> bool:
@@ -98,39 +114,73 @@ def _sniff_quietly(path: Any) -> str | None:
         return None
 
 
+def _npy_names(path: Any) -> tuple[str, ...]:
+    try:
+        return read_header(FileSource.open(path), strict=False).dtype.names or ()
+    except DataError:
+        return ()
+
+
+def _head(path: Any) -> bytes:
+    try:
+        source = FileSource.open(path)
+        return source.read(0, min(_HEAD_BYTES, source.size))
+    except DataError:
+        return b""
+
+
+def _sniff_head(head: bytes) -> str | None:
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head[_MAT_V73_OFFSET:].startswith(_HDF5):
+        return "mat"
+    return "im" if _is_im(head) else _text_name(head)
+
+
+def _sniff_zip(source: FileSource) -> str:
+    """Tell archives apart by the names in their directory, which lies at the end."""
+    count = min(source.size, _TAIL_BYTES)
+    ends = source.read(0, count) + source.read(source.size - count, count)
+    if b".zarray" in ends:
+        return "zipped zarr"
+    if b".npy" in ends:
+        return "npz"
+    message = "is a zip archive without .zarray or .npy members, which is not read"
+    raise DataError(message, path=source.path, hint=_READ)
+
+
 def _sniff_folder(path: str) -> str:
     for child, name in _FOLDERS:
         if os.path.isfile(os.path.join(path, child)):
             return name
     if any(os.path.isfile(os.path.join(path, child)) for child in _ZARR_V2):
-        raise DataError(
-            "is a Zarr folder of format 2 (MINFLUX data unpacked by Imspector), "
-            "which is not read yet",
-            path=path,
-            hint=_READ,
-        )
+        return "zarr v2"
     try:
         children = os.listdir(path)
     except OSError as error:
         raise DataError(f"cannot be listed: {error.strerror}", path=path) from error
     if any(child.endswith(".parquet") for child in children):
         return "parquet"
-    raise DataError("is a folder without zarr.json or Parquet files", path=path, hint=_READ)
-
-
-def _magic_name(head: bytes) -> str | None:
-    for magic, name in _NOT_YET:
-        if head.startswith(magic):
-            return name
-    if head[_MAT_V73_OFFSET:].startswith(_HDF5):
-        return "an HDF5 file behind a user block (MATLAB 7.3)"
-    return None
+    raise DataError(
+        "is a folder without .zarray, zarr.json or Parquet files", path=path, hint=_READ
+    )
 
 
 def _text_name(head: bytes) -> str | None:
-    if not (head.isascii() and all(byte >= 32 or byte in b"\t\r\n" for byte in head)):
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if any(byte < 32 and byte not in b"\t\r\n" for byte in text) or not text.strip():
         return None
-    return "a JSON file" if head.lstrip()[:1] in (b"[", b"{") else "a text table"
+    if text.lstrip()[:1] in (b"[", b"{"):
+        return "json"
+    # a table of numbers has them in its first lines; the letters of its header are ASCII or µ
+    return (
+        "text" if _is_mostly_ascii(text) and any(byte in b"0123456789" for byte in text) else None
+    )
+
+
+def _is_mostly_ascii(text: bytes) -> bool:
+    return sum(byte > 127 for byte in text) * 20 < len(text)
 
 
 def _is_im(head: bytes) -> bool:

@@ -7,6 +7,7 @@ once into a columnar cache that is a `Table` again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -187,6 +188,19 @@ class Measurement:
     beads: Beads | None = None
     missing_rows: tuple[tuple[int, int], ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file, or of the folder whose metadata stand for it."""
+        parts = os.path.normpath(self.source.path).split(os.sep)
+        if parts[-1] == ".zarray":
+            inner = [part for part in parts[:-1] if part not in ("zarr", "mfx")]
+            return inner[-1] if inner else parts[-2]
+        return parts[-1]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the identity of the source that provenance keeps."""
+        return {**self.source.describe(), "name": self.name}
 
 
 def leaf_dtype(dtype: np.dtype[Any], path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -22,6 +22,16 @@ def warm_kernels() -> None:
     for dtype in (np.uint16, np.uint32):
         _warm_medians(np.dtype(dtype))
     _warm_registration()
+    _warm_grouping()
+
+
+def _warm_grouping() -> None:
+    from mfxarray.kernels.grouping import RecordKeys, Scan, number_records, start_state
+
+    yes, number = np.ones(2, bool), np.zeros(2, np.int64)
+    keys = RecordKeys(yes, yes, number, np.zeros(2, np.uint8), number, number, yes)
+    Scan(1, 1).feed(keys, 0)
+    number_records(keys, keys.keep, start_state(0))
 
 
 def _warm_moments() -> None:

@@ -22,7 +22,7 @@ from mfxarray.simulate.minflux_blocks import (
     make_block,
 )
 from mfxarray.simulate.minflux_scene import make_scene, make_sequence
-from mfxarray.simulate.npy_writer import NpyWriter
+from mfxarray.writers.npy import NpyWriter
 
 __all__ = ["MinfluxTruth", "Motion", "simulate_minflux", "simulate_washes"]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mfxarray.formats.localizations import LocalizationFile, describe
+from mfxarray.formats.npy import open_npy
 from mfxarray.formats.npy_fields import record_dtype
 
 SENTINEL = -1 / 32768
@@ -31,3 +33,9 @@ def save(path: Path, rows: np.ndarray, version: tuple[int, int] | None = None) -
     with open(path, "wb") as file:
         np.lib.format.write_array(file, rows, version=version, allow_pickle=True)
     return path
+
+
+def open_file(path: Path | str, *, strict: bool = True) -> LocalizationFile:
+    """Return the described records of an .npy file."""
+    (measurement,) = open_npy(path, strict=strict)
+    return describe(measurement, measurement.rows)

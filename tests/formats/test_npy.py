@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfxarray.errors import DataError
-from mfxarray.formats.npy import (
+from mfxarray.formats.localizations import (
     LocalizationFile,
     extract,
-    open_npy,
     sentinel_to_nan,
     trace_start_near,
 )
 from mfxarray.formats.sources import FileSource
-from tests.formats.nested_records import SENTINEL, records, save
+from tests.formats.nested_records import SENTINEL, open_file, records, save
 
 REAL = (
     "2D_ValidOnly.npy",
@@ -35,7 +33,7 @@ def real(
     request: pytest.FixtureRequest, data_dir: Path
 ) -> tuple[LocalizationFile, np.ndarray, dict[str, Any]]:
     facts = json.loads((data_dir / "minflux" / "facts.json").read_text())[request.param]
-    opened = open_npy(data_dir / "minflux" / request.param)
+    opened = open_file(data_dir / "minflux" / request.param)
     return opened, opened.records.read(0, opened.records.n_rows), facts
 
 
@@ -171,15 +169,20 @@ class TestRealFiles:
             assert found.shape == (len(rows), *field.shape_tail)
             assert field.dims == field.variable.dims
 
-    def test_flat_layout_is_named(self, data_dir: Path) -> None:
-        with pytest.raises(DataError, match=r"flat layout.*fnl, bot, eot.*not read yet"):
-            open_npy(data_dir / "minflux" / "derived" / "2d_v2.npy")
+    def test_flat_records(self, data_dir: Path) -> None:
+        opened = open_file(data_dir / "minflux" / "derived" / "2d_v2.npy")
+        assert opened.attrs["format_version"] == "v2 flat"
+        assert opened.row_dim == "record"
+        assert opened.records.n_rows == 28910
+        types = {field.variable.name: field.dtype.str for field in opened.fields}
+        assert {types[name] for name in ("cfr", "dcr")} == {"<f4"}
+        assert {types[name] for name in ("eco", "ecc", "tid")} == {"<i8"}
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 5, 6, 10, 11])
 def test_any_number_of_iterations(tmp_path: Path, k: int) -> None:
     rows = records(30, k)
-    opened = open_npy(save(tmp_path / "a.npy", rows))
+    opened = open_file(save(tmp_path / "a.npy", rows))
     assert opened.records.dtype.itemsize == 200 * k + 30
     assert opened.iterations == tuple(range(k))
     assert opened.cfr_iteration == k // 2
@@ -189,13 +192,13 @@ def test_any_number_of_iterations(tmp_path: Path, k: int) -> None:
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_versions(tmp_path: Path, version: tuple[int, int]) -> None:
     rows = records()
-    opened = open_npy(save(tmp_path / "a.npy", rows, version))
+    opened = open_file(save(tmp_path / "a.npy", rows, version))
     np.testing.assert_array_equal(opened.records.read(0, len(rows)), rows)
 
 
 def test_big_endian(tmp_path: Path) -> None:
     rows = records()
-    opened = open_npy(save(tmp_path / "a.npy", rows.astype(rows.dtype.newbyteorder(">"))))
+    opened = open_file(save(tmp_path / "a.npy", rows.astype(rows.dtype.newbyteorder(">"))))
     block = opened.records.read(0, len(rows))
     for field in opened.fields:
         assert field.dtype.isnative
@@ -205,7 +208,7 @@ def test_big_endian(tmp_path: Path) -> None:
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    opened = open_npy(save(tmp_path / "a.npy", records(0)))
+    opened = open_file(save(tmp_path / "a.npy", records(0)))
     assert opened.records.n_rows == 0
     assert opened.cfr_iteration is None
     assert opened.iterations == (0, 1, 2, 3, 4)
@@ -214,11 +217,11 @@ def test_no_rows(tmp_path: Path) -> None:
 def test_stored_iteration_numbers(tmp_path: Path) -> None:
     rows = records(9, 3)
     rows["itr"]["itr"] = [2, 5, 9]
-    assert open_npy(save(tmp_path / "a.npy", rows)).iterations == (2, 5, 9)
+    assert open_file(save(tmp_path / "a.npy", rows)).iterations == (2, 5, 9)
     rows["itr"]["itr"] = [0, 0, 1]
-    assert open_npy(save(tmp_path / "b.npy", rows)).iterations == (0, 1, 2)
+    assert open_file(save(tmp_path / "b.npy", rows)).iterations == (0, 1, 2)
     rows["itr"]["itr"] = [-1, 0, 1]
-    assert open_npy(save(tmp_path / "c.npy", rows)).iterations == (0, 1, 2)
+    assert open_file(save(tmp_path / "c.npy", rows)).iterations == (0, 1, 2)
 
 
 def test_aggregated(tmp_path: Path) -> None:
@@ -227,22 +230,22 @@ def test_aggregated(tmp_path: Path) -> None:
     rows["itr"]["tic"] = 0
     rows["itr"]["lnc"] = 0
     rows["itr"]["cfr"] = 0
-    opened = open_npy(save(tmp_path / "a.npy", rows))
+    opened = open_file(save(tmp_path / "a.npy", rows))
     assert opened.attrs["aggregated"]
     assert opened.iterations == (9,)
     assert opened.cfr_iteration is None
     assert ("itr", "lnc") not in [field.path for field in opened.fields]
     rows["itr"]["tic"] = 1
-    assert not open_npy(save(tmp_path / "b.npy", rows)).attrs["aggregated"]
+    assert not open_file(save(tmp_path / "b.npy", rows)).attrs["aggregated"]
 
 
 def test_cfr_seen_once_far_inside(tmp_path: Path) -> None:
     rows = records(20_000, 2)
     rows["itr"]["cfr"] = SENTINEL
     rows["itr"]["cfr"][12_000:, 1] = 0.5
-    assert open_npy(save(tmp_path / "a.npy", rows)).cfr_iteration == 1
+    assert open_file(save(tmp_path / "a.npy", rows)).cfr_iteration == 1
     rows["itr"]["cfr"] = SENTINEL
-    assert open_npy(save(tmp_path / "b.npy", rows)).cfr_iteration is None
+    assert open_file(save(tmp_path / "b.npy", rows)).cfr_iteration is None
 
 
 def test_opening_reads_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,17 +258,17 @@ def test_opening_reads_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         original(self, buffer, offset)
 
     monkeypatch.setattr(FileSource, "read_into", counting)
-    open_npy(path)
+    open_file(path)
     assert sum(counts) < 1.2e6 < path.stat().st_size / 10
 
 
 def test_travels_and_is_json(tmp_path: Path) -> None:
-    opened = open_npy(save(tmp_path / "a.npy", records()))
+    opened = open_file(save(tmp_path / "a.npy", records()))
     again = pickle.loads(pickle.dumps(opened))
     assert again == opened
     assert json.loads(json.dumps(opened.attrs)) == opened.attrs
     assert str(tmp_path) not in json.dumps(opened.attrs)
-    assert open_npy(tmp_path / "a.npy").attrs == opened.attrs
+    assert open_file(tmp_path / "a.npy").attrs == opened.attrs
 
 
 @pytest.mark.parametrize("kind", ["<f2", "<f4", "<f8", ">f8"])
@@ -280,7 +283,7 @@ def test_sentinel(kind: str) -> None:
 
 def test_trace_start_near(tmp_path: Path) -> None:
     rows = records(100)
-    table = open_npy(save(tmp_path / "a.npy", rows)).records
+    table = open_file(save(tmp_path / "a.npy", rows)).records
     starts = np.flatnonzero(np.diff(rows["tid"], prepend=-1))
     for row in range(-2, 103):
         for window in (0, 1, 3, 10, 500):
@@ -293,7 +296,7 @@ def test_trace_start_near(tmp_path: Path) -> None:
 
 
 def test_trace_start_near_reads_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = open_npy(save(tmp_path / "a.npy", records(100))).records
+    table = open_file(save(tmp_path / "a.npy", records(100))).records
     counts = []
     original = FileSource.read_into
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy import extract, open_npy, record_dtype
-from tests.formats.nested_records import records, save
+from mfxarray.formats.localizations import extract
+from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from tests.formats.nested_records import open_file, records, save
 
 GOOD = [("itr", [("loc", "<f8", (3,))], (2,)), ("tid", "<i4"), ("tim", "<f8")]
 
 
 def test_names_and_dims(tmp_path: Path) -> None:
-    opened = open_npy(save(tmp_path / "a.npy", records(5, 4)))
+    opened = open_file(save(tmp_path / "a.npy", records(5, 4)))
     fields = {field.variable.name: field for field in opened.fields}
     assert fields["position"].dims == ("localization", "iteration", "axis")
     assert fields["position"].shape_tail == (4, 3)
@@ -47,13 +48,13 @@ def test_extra_fields_are_carried(tmp_path: Path) -> None:
     )
     rows = np.zeros(6, dtype)
     rows["more"]["p"] = np.arange(42).reshape(6, 7)
-    opened = open_npy(save(tmp_path / "a.npy", rows))
+    opened = open_file(save(tmp_path / "a.npy", rows))
     fields = {field.path: field for field in opened.fields}
     names = [field.variable.name for field in opened.fields]
     assert len(set(names)) == len(names) == 12
     assert not set(names) & {"axis", "localization", "iteration", "loc"}
     assert fields[("itr", "loc")].variable.name == "position"
-    assert fields[("itr", "dcr")].dims == ("localization", "iteration", "dcr_0")
+    assert fields[("itr", "dcr")].dims == ("localization", "iteration", "detector")
     assert fields[("itr", "odd", "b")].dims == (
         "localization",
         "iteration",
@@ -70,7 +71,7 @@ def test_extra_fields_are_carried(tmp_path: Path) -> None:
 
 def test_only_the_required_fields(tmp_path: Path) -> None:
     dtype = np.dtype([("itr", [("loc", "<f8", (3,))], (2,)), ("tid", "<i4"), ("tim", "<f8")])
-    opened = open_npy(save(tmp_path / "a.npy", np.zeros(3, dtype)))
+    opened = open_file(save(tmp_path / "a.npy", np.zeros(3, dtype)))
     assert [field.variable.name for field in opened.fields] == ["position", "tid", "tim"]
     assert opened.cfr_iteration is None
     assert not opened.attrs["aggregated"]
@@ -81,10 +82,18 @@ def test_aligned_records_with_gaps(tmp_path: Path) -> None:
     dtype = np.dtype([("itr", inner, (2,)), ("tid", "<i2"), ("tim", "<f8")], align=True)
     rows = np.zeros(4, dtype)
     rows["itr"]["loc"] = np.arange(24).reshape(4, 2, 3)
-    opened = open_npy(save(tmp_path / "a.npy", rows))
+    opened = open_file(save(tmp_path / "a.npy", rows))
     assert opened.records.dtype.itemsize == dtype.itemsize
     found = extract(opened.records.read(0, 4), ("itr", "loc"), np.dtype("f8"))
     np.testing.assert_array_equal(found, np.arange(24).reshape(4, 2, 3))
+
+
+def test_flat_record_dtype() -> None:
+    assert [flat_record_dtype(n).itemsize for n in (1, 2)] == [99, 101]
+    offsets = {name: flat_record_dtype().fields[name][1] for name in ("itr", "loc", "dcr")}
+    assert offsets == {"itr": 23, "loc": 27, "dcr": 97}
+    with pytest.raises(ValueError, match="at least 1"):
+        flat_record_dtype(0)
 
 
 def test_record_dtype() -> None:
@@ -108,9 +117,10 @@ def test_record_dtype() -> None:
         ([*GOOD[:1], ("tid", "<i4"), ("tim", "<f8", (2,))], "tim has the unexpected type"),
         ([("itr", [("loc", "<f8", (3,))]), *GOOD[1:]], "itr has the shape"),
         ([("itr", GOOD[0][1], (2, 2)), *GOOD[1:]], "itr has the shape"),
-        ([("itr", "<i4"), ("fnl", "?"), *GOOD[1:]], "flat layout.*fnl.*not read yet"),
+        ([("itr", "<i4"), ("fnl", "?"), *GOOD[1:]], "no field loc"),
+        ([("itr", "<f4"), *GOOD[0][1], *GOOD[1:]], "itr has the unexpected type"),
     ],
 )
 def test_bad_layout(tmp_path: Path, descr: list[Any], match: str) -> None:
     with pytest.raises(DataError, match=match):
-        open_npy(save(tmp_path / "a.npy", np.zeros(3, np.dtype(descr))))
+        open_file(save(tmp_path / "a.npy", np.zeros(3, np.dtype(descr))))

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy import extract, open_npy
+from mfxarray.formats.localizations import extract
 from mfxarray.formats.npy_header import read_header
 from mfxarray.formats.sources import FileSource
-from tests.formats.nested_records import records, save
+from tests.formats.nested_records import open_file, records, save
 
 
 def with_header(path: Path, text: str, data: bytes = b"\0" * 64, length: int | None = None) -> Path:
@@ -38,7 +38,7 @@ def refuse(path: Path, match: str | None = None) -> DataError:
     begin = time.perf_counter()
     try:
         with pytest.raises(DataError, match=match) as caught:
-            open_npy(path)
+            open_file(path)
         assert time.perf_counter() - begin < 2.0
         assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
     finally:
@@ -173,7 +173,7 @@ def test_pickle_never_runs(tmp_path: Path) -> None:
 
 def test_refuses_a_changed_file(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npy", records(40))
-    opened = open_npy(path)
+    opened = open_file(path)
     save(path, records(41))
     with pytest.raises(DataError, match="changed on disk"):
         opened.records.read(0, 1)
@@ -191,7 +191,7 @@ def test_flips_in_the_header(
     path = tmp_path_factory.getbasetemp() / f"flip{os.getpid()}.npy"
     path.write_bytes(whole[: len(whole) - cut] if cut % 3 == 0 else whole)
     try:
-        opened = open_npy(path)
+        opened = open_file(path)
     except DataError:
         return
     # what still opens must be consistent: all rows read, and the layout covers the whole file

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mfxarray.formats.npy import LocalizationFile, open_npy, record_dtype, sentinel_to_nan
+from mfxarray.formats.localizations import LocalizationFile, sentinel_to_nan
+from mfxarray.formats.npy_fields import record_dtype
 from mfxarray.simulate.minflux import MinfluxTruth, simulate_minflux
 from mfxarray.simulate.minflux_blocks import TRACES_PER_BLOCK
+from tests.formats.nested_records import open_file
 
 LIMITS = {2: [160, 150, 100, 100, 150], 3: [160, 400, 100, 50, 67, 33, 67, 33, 100, 50]}
 PRECISION = (2e-9, 2e-9, 3e-9)
@@ -36,7 +38,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         drift_m_per_s=(5e-12, -2e-12, 1e-12),
         jump_m=(1e-7, 0.0, 0.0),
     )
-    opened = open_npy(path)
+    opened = open_file(path)
     return request.param, opened, opened.records.read(0, opened.records.n_rows), truth
 
 
@@ -222,7 +224,7 @@ def test_shorter_file_is_the_start_of_a_longer_one(tmp_path: Path) -> None:
 def test_other_numbers_of_iterations(tmp_path: Path, dimensions: int, k: int) -> None:
     path = tmp_path / "a.npy"
     simulate_minflux(path, localizations=300, dimensions=dimensions, iterations=k)
-    opened = open_npy(path)
+    opened = open_file(path)
     rows = opened.records.read(0, 300)
     assert opened.attrs["n_iterations"] == k
     assert np.isfinite(rows["itr"]["loc"][rows["vld"], -1]).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mfxarray.formats.npy_fields import record_dtype
-from mfxarray.simulate.npy_writer import NpyWriter, npy_header, write_records
+from mfxarray.writers.npy import NpyWriter, npy_header, write_records
 
 DTYPE = np.dtype([("a", "<i4"), ("b", "<f8", (2,))])
 

@@ -9,14 +9,17 @@ the text and padding that Imspector's exports have.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["NpyWriter", "npy_header", "write_records"]
+from mfxarray.writers.outgoing import Outgoing
+from mfxarray.writers.replacing import check_free, replacing
+
+__all__ = ["NpyWriter", "npy_header", "write_npy", "write_records"]
 
 _ALIGNMENT = 64
 _PREFIX = b"\x93NUMPY\x01\x00"
@@ -58,22 +61,22 @@ class NpyWriter:
 
     Raises
     ------
+    DataError
+        If there is no folder for the target, or a folder in its place.
     ValueError
         If a block has another type, or the rows do not add up to ``n_rows``; the target is then
         as it was before.
     """
 
     def __init__(self, path: str | os.PathLike[str], dtype: np.dtype[Any], n_rows: int) -> None:
-        self._target = os.path.abspath(os.fspath(path))
-        folder, name = os.path.split(self._target)
-        self._temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+        self._path = path
         self._dtype, self._n_rows, self._done = dtype, n_rows, 0
         self._header = npy_header(dtype, n_rows)
+        self._open = ExitStack()
 
     def __enter__(self) -> NpyWriter:
-        # unbuffered: blocks are large, and a second copy of them would cost time
-        self._file = open(self._temporary, "xb", buffering=0)
-        self._write(self._header)
+        self._file = self._open.enter_context(replacing(self._path, overwrite=True))
+        self._file.write(self._header)
         return self
 
     def write(self, rows: np.ndarray[Any, Any]) -> None:
@@ -88,7 +91,7 @@ class NpyWriter:
             raise ValueError(f"a list of {self._dtype} is needed, not {rows.ndim}-d {rows.dtype}")
         if self._done + rows.size > self._n_rows:
             raise ValueError(f"{self._done + rows.size} rows, only {self._n_rows} were announced")
-        self._write(np.ascontiguousarray(rows).view(np.uint8).data)
+        self._file.write(np.ascontiguousarray(rows).view(np.uint8).data)
         self._done += rows.size
 
     def __exit__(
@@ -97,25 +100,12 @@ class NpyWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._check_complete()
-                os.fsync(self._file.fileno())
-                self._file.close()
-                os.replace(self._temporary, self._target)
-        finally:
-            self._file.close()
-            if os.path.exists(self._temporary):
-                os.unlink(self._temporary)
-
-    def _check_complete(self) -> None:
-        if self._done != self._n_rows:
-            raise ValueError(f"{self._done} rows were written, {self._n_rows} were announced")
-
-    def _write(self, data: bytes | memoryview) -> None:
-        rest = memoryview(data)
-        while rest.nbytes:  # a raw file may take less than it is given
-            rest = rest[self._file.write(rest) :]
+        if kind is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._open:  # what is raised here takes the file away
+            if self._done != self._n_rows:
+                raise ValueError(f"{self._done} rows were written, {self._n_rows} were announced")
 
 
 def write_records(
@@ -129,7 +119,7 @@ def write_records(
     Parameters
     ----------
     path
-        Target.
+        Target; an existing file is replaced.
     blocks
         Arrays of ``dtype``, shape (n,) each.
     dtype
@@ -139,9 +129,36 @@ def write_records(
 
     Raises
     ------
-    ValueError
+    DataError, ValueError
         As for `NpyWriter`.
     """
     with NpyWriter(path, dtype, n_rows) as writer:
         for rows in blocks:
             writer.write(rows)
+
+
+def write_npy(path: str | os.PathLike[str], outgoing: Outgoing, *, overwrite: bool = False) -> None:
+    """Write a data set as an ``.npy`` file of nested or flat records, as Imspector exports them.
+
+    Parameters
+    ----------
+    path
+        Target.
+    outgoing
+        The data set. Its label, attributes, regions and beads have no place in this format.
+    overwrite
+        Replace a file that is there, once the new one is complete.
+
+    Raises
+    ------
+    DataError
+        If the target exists and ``overwrite`` is off, or has no folder.
+    ValueError
+        As for `NpyWriter`.
+
+    Notes
+    -----
+    One pass over the blocks; a block at a time in memory.
+    """
+    target = check_free(path, overwrite)
+    write_records(target, outgoing.blocks(), outgoing.dtype, outgoing.n_rows)

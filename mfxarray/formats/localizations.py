@@ -1,0 +1,246 @@
+"""The labelled view of a table of records: which variable each field is, and facts of the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mfxarray.formats.npy_fields import ITERATION, SourceField, check_layout, fields_of
+from mfxarray.formats.samples import Sample
+from mfxarray.formats.sequence import dump_sequences, sequences_of
+from mfxarray.formats.tables import Measurement, Table
+from mfxarray.schema import CFR_NOT_MEASURED
+
+__all__ = [
+    "LocalizationFile",
+    "describe",
+    "extract",
+    "model_of",
+    "sentinel_to_nan",
+    "trace_start_near",
+]
+
+# Imspector fills these with zeros when it exports the last iteration only
+_ZERO_IN_AGGREGATES = ("tic", "lnc", "ext", "fbg")
+
+
+@dataclass(frozen=True)
+class LocalizationFile:
+    """An opened data set of localizations; it holds no handle and travels to any worker.
+
+    Attributes
+    ----------
+    records
+        The table of records.
+    origin
+        Name, size and fingerprint of the file, for the history.
+    fields
+        All fields in the order of the file.
+    iterations
+        Iteration numbers, one for each step along the dimension "iteration"; () in a flat view.
+    cfr_iteration
+        Index of the iteration whose cfr tells about the emitter, None where none was measured.
+    attrs
+        JSON-able facts about the file.
+    choices
+        What the user chose when the data set was opened, for its history.
+    """
+
+    records: Table
+    origin: dict[str, Any]
+    fields: tuple[SourceField, ...]
+    iterations: tuple[int, ...]
+    cfr_iteration: int | None
+    attrs: dict[str, Any]
+    choices: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def row_dim(self) -> str:
+        """Return the name of the dimension of the rows: "localization", "record" if flat."""
+        return self.fields[0].dims[0]
+
+
+def describe(
+    measurement: Measurement,
+    records: Table,
+    *,
+    stored: np.dtype[Any] | None = None,
+    windows: int | None = None,
+) -> LocalizationFile:
+    """Return the fields and facts of a data set.
+
+    Parameters
+    ----------
+    measurement
+        What the container says.
+    records
+        The rows to describe: those of the container, their columnar cache, or the localizations
+        that flat records were regrouped into.
+    stored
+        Dtype of the records in the file, where it is not that of ``records``.
+    windows
+        At how many places to look for facts that only the values tell.
+
+    Raises
+    ------
+    DataError
+        If a field that every record needs is missing or has an unexpected type.
+
+    Notes
+    -----
+    Reads about 1 MB of records, however large the file is.
+    """
+    stored = records.dtype if stored is None else stored
+    n_iterations = check_layout(measurement.source, records.dtype)
+    sample = Sample(records, windows)
+    nested = n_iterations is not None
+    iterations = _iteration_numbers(sample, n_iterations) if n_iterations else ()
+    cfr_iteration = _cfr_iteration(sample) if nested else None
+    aggregated = n_iterations == 1 and _is_aggregated(sample)
+    fields = tuple(
+        known
+        for known in fields_of(records.dtype)
+        if not (aggregated and known.path == (ITERATION, "lnc"))
+    )
+    attrs: dict[str, Any] = {
+        "source_file": measurement.name,
+        "format": measurement.container,
+        "format_version": model_of(stored),
+        "vendor": "Abberior Imspector",
+        "data_set": measurement.label,
+    }
+    if nested:
+        attrs |= {
+            "n_iterations": n_iterations,
+            "iterations": list(iterations),
+            "cfr_iteration": cfr_iteration,
+            "aggregated": aggregated,
+        }
+    attrs |= {"bead_corrected": _is_bead_corrected(sample, fields), "z_scaling": 1.0}
+    attrs |= _container_attrs(measurement)
+    attrs["source_dtype"] = json.dumps(_descr(stored))
+    origin = measurement.describe()
+    return LocalizationFile(records, origin, fields, iterations, cfr_iteration, attrs)
+
+
+def extract(
+    rows: np.ndarray[Any, Any], path: tuple[str, ...], dtype: np.dtype[Any]
+) -> np.ndarray[Any, Any]:
+    """Return one field of a block of records as a contiguous array, shape (n, ...).
+
+    Parameters
+    ----------
+    rows
+        Records, shape (n,).
+    path
+        Names that lead to the field.
+    dtype
+        Type of the result, as a rule the native type of the field.
+    """
+    field: np.ndarray[Any, Any] = rows
+    for name in path:
+        field = field[name]
+    return np.array(field, dtype=dtype, order="C")
+
+
+def trace_start_near(records: Table, row: int, window: int) -> int:
+    """Return the first row from ``row`` on at which a trace begins, ``row`` where none is near.
+
+    Parameters
+    ----------
+    records
+        The table.
+    row
+        Wished row; up to 0 gives 0, from the end on gives the number of rows.
+    window
+        How many rows to look at.
+
+    Notes
+    -----
+    One read of at most ``window`` + 1 records.
+    """
+    if row <= 0:
+        return 0
+    if row >= records.n_rows:
+        return records.n_rows
+    tid = records.column(("tid",), row - 1, min(row + max(window, 0), records.n_rows))
+    begins = np.flatnonzero(tid[1:] != tid[:-1])
+    return row + int(begins[0]) if begins.size else row
+
+
+def sentinel_to_nan(cfr: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a copy with NaN in place of exactly -1/32768, Imspector's "not measured"."""
+    values = np.array(cfr, dtype=np.result_type(cfr, np.float16))
+    values[values == CFR_NOT_MEASURED] = np.nan
+    return values
+
+
+def model_of(dtype: np.dtype[Any]) -> str:
+    """Return the data model of records, "v1 nested" or "v2 flat"."""
+    if ITERATION not in (dtype.names or ()):
+        return "v1 nested"  # refused later, by `check_layout`, with a message that tells why
+    base, _ = dtype[ITERATION].subdtype or (dtype[ITERATION], ())
+    return "v1 nested" if base.names else "v2 flat"
+
+
+def _container_attrs(measurement: Measurement) -> dict[str, Any]:
+    found = dict(measurement.attrs)
+    if measurement.sequence:
+        found["measurement"] = json.dumps(measurement.sequence)
+        if sequences := sequences_of(measurement.sequence):
+            found["sequences"] = dump_sequences(sequences)
+    if measurement.missing_rows:
+        found["missing_rows"] = [list(rows) for rows in measurement.missing_rows]
+    return found
+
+
+def _descr(dtype: np.dtype[Any]) -> list[Any]:
+    """Return a structured dtype as nested lists, as the metadata of zarr format 2 has it."""
+    found: list[Any] = []
+    for name in dtype.names or ():
+        base, shape = dtype[name].subdtype or (dtype[name], ())
+        kind = base.str if base.names is None else _descr(base)
+        found.append([name, kind, list(shape)] if shape else [name, kind])
+    return found
+
+
+def _iteration_numbers(sample: Sample, n_iterations: int) -> tuple[int, ...]:
+    counted = tuple(range(n_iterations))
+    numbers = sample.column((ITERATION, ITERATION))
+    if numbers is None or not len(numbers) or numbers.dtype.kind not in "iu" or numbers.ndim != 2:
+        return counted
+    stored = tuple(int(number) for number in numbers[0])
+    return stored if min(stored) >= 0 and len(set(stored)) == n_iterations else counted
+
+
+def _cfr_iteration(sample: Sample) -> int | None:
+    cfr = sample.column((ITERATION, "cfr"))
+    if cfr is None or cfr.dtype.kind != "f" or cfr.ndim != 2:
+        return None
+    for iteration in reversed(range(cfr.shape[1])):
+        column = cfr[:, iteration]
+        column = column[np.isfinite(column)]
+        if column.size and column.min() != column.max():
+            return iteration
+    return None
+
+
+def _is_aggregated(sample: Sample) -> bool:
+    columns = [sample.column((ITERATION, name)) for name in _ZERO_IN_AGGREGATES]
+    present = [column for column in columns if column is not None]
+    return sum(len(column) for column in present) > 0 and not any(map(np.any, present))
+
+
+def _is_bead_corrected(sample: Sample, fields: tuple[SourceField, ...]) -> bool | None:
+    """Return whether positions were moved by the bead correction, None where nothing tells."""
+    paths = {known.path[-1]: known.path for known in fields if known.path[-1] in ("loc", "lnc")}
+    if len(paths) < 2:
+        return None
+    loc, lnc = sample.column(paths["loc"]), sample.column(paths["lnc"])
+    if loc is None or lnc is None:
+        return None
+    known = np.isfinite(loc) & np.isfinite(lnc)
+    return bool((loc[known] != lnc[known]).any()) if known.any() else None

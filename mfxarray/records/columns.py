@@ -1,0 +1,147 @@
+"""Copying a stream once into a columnar cache, which is a table of rows that can be reached."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from mfxarray.errors import DataError
+from mfxarray.formats.tables import Measurement, Stream, Table
+from mfxarray.records.cache_folder import cache_path, forget_old, remove_cache
+from mfxarray.records.column_layout import leaves, rows_of_a_chunk
+from mfxarray.records.column_table import ColumnTable
+from mfxarray.records.column_writer import ColumnWriter
+from mfxarray.records.progress import Teller
+from mfxarray.stores.seal import check_sealed, staged
+
+__all__ = ["spool"]
+
+_SUFFIX = ".columns"
+_THREADS = 2
+
+
+def spool(measurement: Measurement, *, strict: bool = True) -> Table:
+    """Return the records of a measurement as a table, copied into a cache if they are a stream.
+
+    Parameters
+    ----------
+    measurement
+        A data set as its container gives it.
+    strict
+        Refuse a stream that ends before its end. Otherwise the whole rows before it are kept, and
+        ``missing_rows`` of the table says which are lost.
+
+    Returns
+    -------
+    Table
+        ``measurement.rows`` itself if its rows can be reached, else a `ColumnTable`.
+
+    Raises
+    ------
+    DataError
+        If the source is damaged or changed, or the cache cannot be written.
+
+    Notes
+    -----
+    One pass over the stream, the first time; later calls, in any process, find the cache. Memory
+    is bounded: two chunks of every column, at most about 80 MB. Two processes that copy at once
+    both work; the cache of the one that ends first stays. Where the cache lies: `cache_path`.
+    """
+    rows = measurement.rows
+    if not _is_stream(rows):
+        return rows  # type: ignore[return-value]  # no Stream, so a Table
+    what = f"columns {rows.identity()} {rows.dtype!r} strict={strict}"
+    target = cache_path(rows.source, what, _SUFFIX)
+    found = _reuse(target, rows)
+    if found is None:
+        if os.path.lexists(target):  # broken, by whatever; looked at just before
+            remove_cache(target)
+        found = _copy(rows, target, strict)
+        forget_old(rows.source)
+    return found
+
+
+def _is_stream(rows: Table | Stream) -> TypeGuard[Stream]:
+    return hasattr(rows, "pieces")
+
+
+def _reuse(target: Path, stream: Stream) -> ColumnTable | None:
+    """Return the table of a complete cache, None where there is none."""
+    if not os.path.lexists(target):
+        return None
+    try:
+        notes = check_sealed(target, kind="zarr").extra
+        n_rows, chunk_rows = int(notes["n_rows"]), int(notes["chunk_rows"])
+        missing = tuple((int(start), int(stop)) for start, stop in notes["missing_rows"])
+    except (DataError, KeyError, TypeError, ValueError):
+        return None
+    expected = rows_of_a_chunk(stream.dtype, stream.n_rows)
+    if n_rows < 0 or chunk_rows != expected or notes.get("dtype") != repr(stream.dtype):
+        return None
+    return ColumnTable(str(target), stream.dtype, n_rows, chunk_rows, _key(target), missing)
+
+
+def _key(target: Path) -> str:
+    return sha256(target.name.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def _copy(stream: Stream, target: Path, strict: bool) -> ColumnTable:
+    """Write the cache, or use that of a process which was faster."""
+    notes: dict[str, Any] = {}
+    try:
+        # the notes are looked at when the block ends
+        with staged(target, kind="zarr", extra=notes) as folder:
+            notes.update(_fill(stream, folder, strict))
+    except DataError:
+        found = _reuse(target, stream)
+        if found is None:
+            raise
+        return found
+    except OSError as error:
+        hint = 'Give a folder with room: mfxarray.set_options(cache_folder="...").'
+        message = f"its cache cannot be written: {error.strerror}"
+        raise DataError(message, path=target, hint=hint) from error
+    found = _reuse(target, stream)
+    if found is None:
+        raise DataError("was changed while it was written", path=target, hint="Open it again.")
+    return found
+
+
+def _fill(stream: Stream, folder: Path, strict: bool) -> dict[str, Any]:
+    """Write all columns; return the notes for the seal."""
+    name = os.path.basename(stream.source.path)
+    teller = Teller(f"converting {name}")
+    chunk_rows = rows_of_a_chunk(stream.dtype, stream.n_rows)
+    fields = leaves(stream.dtype, stream.source.path)
+    with ThreadPoolExecutor(_THREADS, "mfxarray-columns") as pool:
+        writer = ColumnWriter(folder, fields, chunk_rows, pool)
+        for share, piece in stream.pieces():
+            writer.put(piece)
+            teller.tell(share)
+        n_rows, missing = _count(stream, *writer.finish(), strict)
+    notes = {
+        "n_rows": n_rows,
+        "chunk_rows": chunk_rows,
+        "missing_rows": missing,
+        "dtype": repr(stream.dtype),
+    }
+    writer.describe(n_rows, {"source": name, **notes})
+    teller.finish()
+    return notes
+
+
+def _count(
+    stream: Stream, shortest: int, longest: int, strict: bool
+) -> tuple[int, list[tuple[int, int]]]:
+    """Return the number of whole rows, and the rows that are missing."""
+    promised = longest if stream.n_rows is None else stream.n_rows
+    if longest > promised or (strict and shortest < promised):
+        raise DataError(
+            f"gave {shortest} to {longest} rows of its columns, {promised} were promised",
+            path=stream.source.path,
+            hint="The file is damaged; copy or export it again.",
+        )
+    return shortest, [(shortest, promised)] if shortest < promised else []
