@@ -14,17 +14,18 @@ from xarray.core import indexing
 
 from mfxarray.chunked.blocks import column_array, field_array, frame_array, record_array
 from mfxarray.chunked.plan import cut_frames, cut_rows
-from mfxarray.chunked.shortcuts import remember_selection
+from mfxarray.chunked.shortcuts import remember_iterations, remember_selection
 from mfxarray.formats.im import ImFile
 from mfxarray.formats.localizations import (
     LocalizationFile,
     extract,
-    sentinel_to_nan,
+    extract_masked,
+    read_column,
     trace_start_near,
 )
 from mfxarray.formats.npy_fields import SourceField
 from mfxarray.formats.sources import StackSource
-from mfxarray.formats.tables import Measurement, Table, leaf_dtype
+from mfxarray.formats.tables import Measurement, leaf_dtype
 from mfxarray.options import get_options
 from mfxarray.provenance import origin
 from mfxarray.schema import AXES, BEADS, ION_IMAGES, by_name
@@ -59,7 +60,7 @@ def dask_localizations(
 
         def column(field: SourceField) -> da.Array:
             masks = _is_masked(field, masked)
-            read = partial(_read_column, records, field.path, dtype=field.dtype, masked=masks)
+            read = partial(read_column, records, field.path, dtype=field.dtype, masked=masks)
             name = (token, field.path, str(field.dtype), masks)
             return column_array(read, name, rows, field.shape_tail, field.dtype)
 
@@ -68,7 +69,15 @@ def dask_localizations(
 
     def make(field: SourceField) -> da.Array:
         take = _extractor(field, masked)
-        return field_array(blocks, take, field.path, field.dtype, field.shape_tail)
+        found = field_array(blocks, take, field.path, field.dtype, field.shape_tail)
+        if field.dims[1:2] != ("iteration",):
+            return found
+
+        def select(number: int) -> da.Array:
+            only = partial(take, iteration=number)
+            return field_array(blocks, only, field.path, field.dtype, field.shape_tail[1:])
+
+        return remember_iterations(found, select)
 
     return _localizations(file, masked, rows, make)
 
@@ -84,7 +93,7 @@ def lazy_localizations(
         take: Callable[..., Array] = _same
         if records.columnar:
             masks = _is_masked(field, masked)
-            read = partial(_read_column, records, field.path, dtype=field.dtype, masked=masks)
+            read = partial(read_column, records, field.path, dtype=field.dtype, masked=masks)
         else:
             read = records.read
             take = partial(_extractor(field, masked), path=field.path, dtype=field.dtype)
@@ -240,28 +249,11 @@ def _ion_images(file: ImFile, frames: tuple[int, ...], data: Any) -> xr.DataArra
 
 
 def _extractor(field: SourceField, masked: bool) -> Callable[..., Array]:
-    return _extract_masked if _is_masked(field, masked) else extract
+    return extract_masked if _is_masked(field, masked) else extract
 
 
 def _is_masked(field: SourceField, masked: bool) -> bool:
     return masked and field.variable.name == "cfr"
-
-
-def _extract_masked(rows: Array, path: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
-    return sentinel_to_nan(extract(rows, path, dtype))
-
-
-def _read_column(
-    records: Table,
-    path: tuple[str, ...],
-    start: int,
-    stop: int,
-    *,
-    dtype: np.dtype[Any],
-    masked: bool,
-) -> Array:
-    found = np.asarray(records.column(path, start, stop), dtype=dtype, order="C")
-    return sentinel_to_nan(found) if masked else found
 
 
 def _same(frames: Array) -> Array:

@@ -134,7 +134,8 @@ def test_convert_images(files, here, capsys):
     )
     assert "Ion images" in _runs(capsys, "info", "s.zarr")
     assert ".zarr" in _fails(capsys, "convert", files / "stack.im", "s.parquet")
-    assert ".zarr or .parquet" in _fails(capsys, "convert", files / "stack.im", "s.tif")
+    assert ".zip or .parquet" in _fails(capsys, "convert", files / "stack.im", "s.tif")
+    assert "not MINFLUX" in _fails(capsys, "convert", files / "stack.im", "s.npy")
 
 
 def test_filter(files, here, capsys):

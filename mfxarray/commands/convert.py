@@ -17,9 +17,9 @@ from mfxarray.jobs.progress import progress
 
 __all__ = ["convert", "unpack_file"]
 
-# endings of what the vendor's and other programs read
 # words for a command line, for what `write_minflux` calls otherwise
 _CONTAINERS = {"mat": "mat v5", "mat73": "mat v7.3", "zip": "zarr zip", "csv": "text"}
+# endings of what the vendor's and other programs read
 _VENDOR = (".npy", ".mat", ".json", ".msr", ".pmx", ".csv", ".zarr", ".zip")
 
 
@@ -39,18 +39,18 @@ def unpack_file(arguments: Namespace) -> None:
 
 def convert(arguments: Namespace) -> None:
     """Write everything that a file holds to a store, or to a vendor's format."""
-    ending = Path(arguments.out).suffix.lower()
-    if arguments.container or arguments.model or ending not in (".zarr", ".parquet"):
-        _convert_to_vendor(arguments)
+    chosen = arguments.container or arguments.model
+    out = check_output(arguments, *_VENDOR, *(() if chosen else (".parquet",)))
+    if chosen or Path(out).suffix.lower() not in (".zarr", ".parquet"):
+        _convert_to_vendor(arguments, out)
     else:
-        _convert_to_store(arguments)
+        _convert_to_store(arguments, out)
     print(summary_of_output(arguments.out))
 
 
-def _convert_to_vendor(arguments: Namespace) -> None:
+def _convert_to_vendor(arguments: Namespace, out: str) -> None:
     from mfxarray.writers.write import write_minflux
 
-    out = check_output(arguments, *_VENDOR)
     data = open_localizations(arguments)
     with client_of(arguments) as at, progress("writing", at):
         write_minflux(
@@ -62,13 +62,12 @@ def _convert_to_vendor(arguments: Namespace) -> None:
         )
 
 
-def _convert_to_store(arguments: Namespace) -> None:
+def _convert_to_store(arguments: Namespace, out: str) -> None:
     import xarray as xr
 
     from mfxarray.stores.parquet import write_parquet
     from mfxarray.stores.zarr_store import write_zarr
 
-    out = check_output(arguments, ".zarr", ".parquet")
     data = open_data(arguments)
     table = Path(out).suffix.lower() == ".parquet"
     if table and (isinstance(data, xr.DataArray) or not {"localization", "trace"} & set(data.dims)):

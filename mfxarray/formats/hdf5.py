@@ -18,6 +18,7 @@ __all__ = ["check_dataset", "children", "guarded", "h5py_module", "member", "ope
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 _CHUNK_CAP = 128 * 2**20
 _CHILDREN_CAP, _RANK_CAP, _DEPTH_CAP, _ATTR_CAP = 2000, 8, 4, 1000
+_ATTR_BYTES_CAP = 2**20
 _HINT = "The file is damaged, or not made by MATLAB, pyMINFLUX or mfxarray; it is not read."
 
 
@@ -186,12 +187,27 @@ def _layout_problem(dataset: Any, source: FileSource) -> str | None:
     return None
 
 
-def text_attr(thing: Any, name: str) -> str | list[str] | None:
-    """Return an attribute of text as text, one of a list of texts as a list, else None."""
+def text_attr(thing: Any, name: str, *, heaps: bool = False) -> str | list[str] | None:
+    """Return an attribute of text as text, one of a list of texts as a list, else None.
+
+    Parameters
+    ----------
+    thing
+        A group, a dataset, or the file.
+    name
+        Name of the attribute.
+    heaps
+        Read texts of any length too. They lie in heaps, which must have passed
+        `hdf5_heaps.check_heaps`; without, such an attribute is None.
+    """
     if name not in thing.attrs:
         return None
-    shape = thing.attrs.get_id(name).shape
-    if math.prod(shape or ()) > _ATTR_CAP:
+    attribute = thing.attrs.get_id(name)
+    kind, count = attribute.dtype, math.prod(attribute.shape or ())
+    if count > _ATTR_CAP or count * kind.itemsize > _ATTR_BYTES_CAP:
+        return None
+    in_heap = kind.metadata is not None and kind.metadata.get("vlen") in (str, bytes)
+    if kind.kind != "S" and not (heaps and in_heap):
         return None
     value = thing.attrs[name]
     if isinstance(value, np.ndarray):

@@ -18,7 +18,9 @@ __all__ = [
     "LocalizationFile",
     "describe",
     "extract",
+    "extract_masked",
     "model_of",
+    "read_column",
     "sentinel_to_nan",
     "trace_start_near",
 ]
@@ -127,7 +129,10 @@ def describe(
 
 
 def extract(
-    rows: np.ndarray[Any, Any], path: tuple[str, ...], dtype: np.dtype[Any]
+    rows: np.ndarray[Any, Any],
+    path: tuple[str, ...],
+    dtype: np.dtype[Any],
+    iteration: int | None = None,
 ) -> np.ndarray[Any, Any]:
     """Return one field of a block of records as a contiguous array, shape (n, ...).
 
@@ -139,11 +144,38 @@ def extract(
         Names that lead to the field.
     dtype
         Type of the result, as a rule the native type of the field.
+    iteration
+        The only iteration wanted, of a field that has several; all if None.
     """
     field: np.ndarray[Any, Any] = rows
     for name in path:
         field = field[name]
-    return np.array(field, dtype=dtype, order="C")
+    chosen = field if iteration is None else field[:, iteration]
+    return np.array(chosen, dtype=dtype, order="C")
+
+
+def extract_masked(
+    rows: np.ndarray[Any, Any],
+    path: tuple[str, ...],
+    dtype: np.dtype[Any],
+    iteration: int | None = None,
+) -> np.ndarray[Any, Any]:
+    """Return what `extract` does, with NaN where Imspector says "not measured"."""
+    return sentinel_to_nan(extract(rows, path, dtype, iteration))
+
+
+def read_column(
+    records: Table,
+    path: tuple[str, ...],
+    start: int,
+    stop: int,
+    *,
+    dtype: np.dtype[Any],
+    masked: bool,
+) -> np.ndarray[Any, Any]:
+    """Return one field of a table whose fields lie apart, in another type, maybe masked."""
+    found = np.asarray(records.column(path, start, stop), dtype=dtype, order="C")
+    return sentinel_to_nan(found) if masked else found
 
 
 def trace_start_near(records: Table, row: int, window: int) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from mfxarray.errors import DataError
 from mfxarray.formats import mat5, mat73
 from mfxarray.formats.mat_layout import layouts
 from mfxarray.formats.mat_nodes import Layout
+from mfxarray.formats.npy_fields import ITERATION, flat_record_dtype, record_dtype
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Measurement, Stream, Table
 
@@ -17,6 +19,7 @@ __all__ = ["open_mat"]
 _TEXT5 = b"MATLAB 5.0 MAT-file"
 _TEXT73 = b"MATLAB 7.3 MAT-file"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_FLAT, _NESTED = flat_record_dtype(1), record_dtype(1)
 
 
 def open_mat(path: str | os.PathLike[str], *, strict: bool = True) -> tuple[Measurement, ...]:
@@ -66,10 +69,31 @@ def open_mat(path: str | os.PathLike[str], *, strict: bool = True) -> tuple[Meas
             f"is no MAT file, it starts with {head[:16]!r}", path=source.path, hint=hint
         )
     root, warnings = mat5.variables(source, strict=strict)
-    made = layouts(root, source)
+    made = tuple(_with_lost(layout) for layout in layouts(root, source))
     return _measurements(
         source, made, [mat5.rows_of(layout, source) for layout in made], "5", warnings
     )
+
+
+def _with_lost(layout: Layout) -> Layout:
+    """Return a layout that says what it lacks: version 5 has no list of its variables."""
+    found = {name for column in layout.columns for name in column.path}
+    arrays = {column.array.name for column in layout.columns if column.array is not None}
+    lost = [name for name in _exported(layout.kind, arrays) if name not in found]
+    if layout.name or not lost:  # what is in a struct cannot be cut off
+        return layout
+    text = f"lacks {', '.join(lost)}; a file that was cut between two variables looks the same"
+    return replace(layout, warnings=(*layout.warnings, text))
+
+
+def _exported(kind: str, arrays: set[str]) -> tuple[str, ...]:
+    """Return the fields of an export, those of iterations only where they are variables."""
+    if kind == "v2 flat":
+        return _FLAT.names or ()
+    if kind != "v1 nested":
+        return ()
+    inner = _NESTED[ITERATION].base.names or () if "loc" in arrays else ()
+    return (*inner, *(_NESTED.names or ()))
 
 
 def _version_73(source: FileSource) -> tuple[Measurement, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from codecs import getincrementaldecoder
 from typing import Any
 
 from mfxarray.errors import DataError
@@ -175,12 +176,17 @@ def _text_name(head: bytes) -> str | None:
         return "json"
     # a table of numbers has them in its first lines; the letters of its header are ASCII or µ
     return (
-        "text" if _is_mostly_ascii(text) and any(byte in b"0123456789" for byte in text) else None
+        "text" if _is_encoded_text(text) and any(byte in b"0123456789" for byte in text) else None
     )
 
 
-def _is_mostly_ascii(text: bytes) -> bool:
-    return sum(byte > 127 for byte in text) * 20 < len(text)
+def _is_encoded_text(text: bytes) -> bool:
+    """Tell UTF-8, which may be cut in its last letter, or an old encoding with a few letters."""
+    try:
+        getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        return sum(byte > 127 for byte in text) * 20 < len(text)
+    return True
 
 
 def _is_im(head: bytes) -> bool:

@@ -129,8 +129,9 @@ def _lines(source: FileSource) -> tuple[list[str], int, int]:
             return [], offset, number
         offset, number = end + 1, number + 1
     whole = head[offset:]
-    if len(head) < source.size:  # the last line is cut
-        whole = whole[: whole.rfind(b"\n") + 1]
+    end = whole.rfind(b"\n") + 1
+    # a last line without an end is cut, and may be of another kind than it was
+    whole = whole[:end] if end or len(head) < source.size else whole
     # letters of one byte: lengths stay what they are in the file
     return whole.decode("latin-1").split("\n")[:_SAMPLE_LINES], offset, number
 

@@ -46,8 +46,9 @@ def open_text(
     units
         Unit of x, y and z where the table does not say it: "m", "um", "µm", "nm".
     strict
-        Refuse a table with a line that cannot be read. Otherwise the rows before it are kept,
-        with a warning.
+        Refuse a table with a line that cannot be read, or whose last line has no end: a number
+        that is cut is a number all the same. Otherwise the rows before it are kept, with a
+        warning.
 
     Raises
     ------
@@ -72,11 +73,22 @@ def open_text(
         found.append("there are no trace ids: every row is taken for a trace of its own")
     if "tim" in filled:
         found.append("there are no times: they are NaN")
-    if source.read(source.size - 1, 1) != b"\n":
-        found.append("its last line has no end: the file may be truncated")
+    found += _cut_line(source, layout, strict)
     attrs = {"z_scaling": 1.0, "container_version": layout.kind, "filled": filled}
     rows = TextStream(source, layout, strict)
     return (Measurement(rows, source, "text", attrs=attrs, warnings=tuple(found)),)
+
+
+def _cut_line(source: FileSource, layout: TextLayout, strict: bool) -> list[str]:
+    """Return a warning if the last line has no end; a number that is cut cannot be told."""
+    if source.read(source.size - 1, 1) == b"\n":
+        return []
+    message = "its last line has no end: the file may be truncated"
+    # a line of names that is cut hides columns
+    if strict or layout.offset > source.size:
+        hint = "If that line is whole, add a line end; strict=False leaves it out."
+        raise DataError(message, path=source.path, hint=hint)
+    return [f"{message}, this line is left out"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,8 @@ class TextStream:
             count = min(_BLOCK_BYTES, self.source.size - place)
             text = rest + self.source.read(place, count)
             place += count
-            end = len(text) if place == self.source.size else text.rfind(b"\n") + 1
+            # what follows the last line end is cut, which `open_text` refuses or says
+            end = text.rfind(b"\n") + 1
             rest = text[end:]
             if len(rest) > _LINE_CAP:
                 lines = text.count(b"\n")

@@ -23,6 +23,25 @@ def warm_kernels() -> None:
         _warm_medians(np.dtype(dtype))
     _warm_registration()
     _warm_grouping()
+    _warm_json()
+
+
+def _warm_json() -> None:
+    from mfxarray.kernels.json_numbers import parse_decimals
+    from mfxarray.kernels.json_records import FLOAT, parse_records
+    from mfxarray.kernels.json_split import RECORD_OR_END, skip_nested, split_records
+
+    parse_decimals(b"1.5\n")
+    text = np.frombuffer(bytearray(b'{"a":1}]\0'), np.uint8)
+    starts, ends = np.zeros((2, 4), np.int64)
+    split_records(text, 0, RECORD_OR_END, 64, starts, ends)
+    skip_nested(text, 0, 0, False, False, 64)
+    literal, loose = (np.frombuffer(part, np.uint8) for part in (b'{"a":}', b"\1\1\0\0\1\1"))
+    one, none, floats = np.ones(1, np.int64), np.zeros(1, np.int64), np.zeros(1)
+    whole = floats.view(np.int64)
+    # one record with one field, a float that lies behind the fifth byte of the literal
+    layout = (literal, loose, 5 * one, FLOAT * one, one, one, none)
+    parse_records(text, starts[:1], ends[:1], none, *layout, one, floats, whole)
 
 
 def _warm_grouping() -> None:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask, whole
 from mfxarray.chunked.runs import RunIndex, index_runs
+from mfxarray.chunked.shortcuts import select_iteration
 
 __all__ = [
     "ROW",
@@ -80,13 +81,20 @@ def last_iteration_of(ds: xr.Dataset, name: str) -> xr.DataArray:
     if "iteration" not in field.dims:
         return field
     if name != "cfr":
-        return field.isel(iteration=-1, drop=True)
+        return _at_iteration(field, field.sizes["iteration"] - 1)
     which = ds.attrs.get("cfr_iteration", field.sizes["iteration"] - 1)
     if which is None:
         raise ValueError(
             "cfr was measured in no iteration of this file; leave it out of the filter"
         )
-    return field.isel(iteration=int(which), drop=True)
+    return _at_iteration(field, int(which))
+
+
+def _at_iteration(field: xr.DataArray, number: int) -> xr.DataArray:
+    found = field.isel(iteration=number, drop=True)
+    if field.chunks is None or field.dims[:2] != (ROW, "iteration"):
+        return found
+    return found.copy(data=select_iteration(field.data, number))
 
 
 def last_iteration(ds: xr.Dataset) -> xr.Dataset:

@@ -56,9 +56,10 @@ def write_pmx(path: str | os.PathLike[str], outgoing: Outgoing, *, overwrite: bo
     -----
     Two passes over the blocks, and memory for 16384 records. ``paraview/dataframe`` has one row
     for each valid localization, taken from the last iteration, in nanometres, z unscaled; cfr of
-    nested records is from the last iteration in which it was measured. A field ``fluo`` is added where there is none; all
-    localizations are then of fluorophore 1. Of several detectors flat files keep the first dcr,
-    and their localizations are numbered in ``iid`` (-1 for invalid records).
+    nested records is from the last iteration in which it was measured. A field ``fluo`` is added
+    where there is none; all localizations are then of fluorophore 1. Of several detectors flat
+    files keep the first dcr, and their localizations are numbered in ``iid`` (-1 for invalid
+    records).
     """
     module = h5py_module(path)
     nested = outgoing.dtype[ITERATION].base.names is not None
@@ -92,7 +93,7 @@ def _write_nested(file: Any, outgoing: Outgoing, frame: Frame) -> None:
 def _write_flat(file: Any, outgoing: Outgoing, frame: Frame) -> None:
     dtype = _with_fluo(outgoing.dtype)
     matrix = flat_frame(dtype, outgoing.n_rows)
-    raw, table = _FrameWriter(file, "raw/df", matrix), None
+    raw = _FrameWriter(file, "raw/df", matrix)
     table = _FrameWriter(file, "paraview/dataframe", frame)
     groups = Groups()
     for first, block in aligned_blocks(outgoing, _CHUNK_ROWS):

@@ -114,6 +114,32 @@ def test_without_the_struct_itr(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("model", ["flat", "nested", "without itr"])
+def test_a_cut_between_two_variables_is_said(tmp_path: Path, model: str, compress: bool) -> None:
+    rows = flat() if model == "flat" else records()
+    content = nested_variables(rows) if model != "flat" else {n: rows[n] for n in rows.dtype.names}
+    for name in ("cfr", "dcr") if model == "flat" else ():  # MATLAB has no float16
+        content[name] = content[name].astype("f4")
+    if model == "without itr":
+        content |= content.pop("itr")
+    whole, last = tmp_path / "whole.mat", list(content)[-1]
+    scipy.io.savemat(whole, content, do_compression=compress)
+    assert not open_mat(whole)[0].warnings
+    del content[last]
+    shorter = tmp_path / "shorter.mat"
+    scipy.io.savemat(shorter, content, do_compression=compress)
+    size = shorter.stat().st_size
+    cut = shorter.read_bytes()[:116] + whole.read_bytes()[116:size]
+    assert cut == shorter.read_bytes()
+    (found,) = open_mat(shorter)
+    assert found.warnings == (
+        f"lacks {last}; a file that was cut between two variables looks the same",
+    )
+    scipy.io.savemat(whole, {"data": content}, do_compression=compress)
+    assert not open_mat(whole)[0].warnings  # the end of a struct is known
+
+
+@pytest.mark.parametrize("compress", [False, True])
 def test_goettingen(tmp_path: Path, compress: bool) -> None:
     rng = np.random.default_rng(0)
     position, times = rng.normal(size=(30, 3)) * 1e3, np.arange(30) * 0.1

@@ -178,6 +178,6 @@ def test_empty(tmp_path: Path) -> None:
         file.attrs["file_version"] = "1.0"
         file.create_dataset("raw/npy", data=records(0))
     assert len(read_all(tmp_path / "a.pmx")) == 0
+    (tmp_path / "b.pmx").write_bytes(b"")
     with pytest.raises(DataError, match="is empty"):
-        (tmp_path / "b.pmx").write_bytes(b"")
         open_pmx(tmp_path / "b.pmx")

@@ -221,17 +221,27 @@ def test_bad_line_is_named(
 
 
 def test_blank_lines_and_line_ends(tmp_path: Path) -> None:
-    rows = rows_of(opened(tmp_path, "\n\n" + NM.strip() + "\r\n\r\n1,2,3,4,5\r\n\r\n2,2,3,4,5"))
+    rows = rows_of(opened(tmp_path, "\n\n" + NM.strip() + "\r\n\r\n1,2,3,4,5\r\n\r\n2,2,3,4,5\n"))
     assert rows["tid"].tolist() == [1, 2]
 
 
-def test_no_end_of_the_last_line_is_said(tmp_path: Path) -> None:
-    assert any("truncated" in text for text in opened(tmp_path, NM + "1,2,3,4,5").warnings)
-    assert not opened(tmp_path, NM + "1,2,3,4,5\n").warnings
+def test_last_line_without_an_end_is_refused_or_left_out(tmp_path: Path) -> None:
+    text = "tid,tim,x (nm),y (nm),z (nm),seen\n1,2,3,4,55,True\n2,3,4,5,66,False\n"
+    assert len(rows_of(opened(tmp_path, text))) == 2
+    for cut in (1, 2, 5, 8):  # "False", "Fals", "F", "6" in place of 66
+        with pytest.raises(DataError, match=r"no end: the file may be truncated.*strict=False"):
+            opened(tmp_path, text[:-cut])
+        found = opened(tmp_path, text[:-cut], strict=False)
+        assert any("truncated, this line is left out" in text for text in found.warnings)
+        rows = rows_of(found)
+        assert (rows["tid"].tolist(), rows["seen"].tolist()) == ([1], [True])
+    for strict in (True, False):
+        with pytest.raises(DataError, match="no end"):  # columns may be lost
+            opened(tmp_path, "tid,tim,x (nm),y (nm)", strict=strict)
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    for text in (NM, NM[:-1], NM + "\n\n"):
+    for text in (NM, NM + "\n\n"):
         assert len(rows_of(opened(tmp_path, text))) == 0
 
 
@@ -308,7 +318,7 @@ def test_no_table(tmp_path: Path, text: bytes) -> None:
 def test_giant_line_is_not_kept(tmp_path: Path) -> None:
     text = NM + "1,2,3,4,5\n" * 50_000 + "1" * 6_000_000
     with pytest.raises(DataError, match=r"longer than 1048576 bytes \(line 50002\)"):
-        rows_of(opened(tmp_path, text))
+        rows_of(opened(tmp_path, text, strict=False))
 
 
 def test_truncated_and_flipped(tmp_path: Path) -> None:
@@ -330,8 +340,7 @@ def test_truncated_and_flipped(tmp_path: Path) -> None:
         # no line is lost without a word
         lines = [line for line in content.split(b"\n") if line.strip(b"\r")]
         assert len(rows) == len(lines) - 1
-        if not content.endswith(b"\n"):
-            assert any("truncated" in text for text in found.warnings)
+        assert content.endswith(b"\n")
     assert good > 10
     assert bad > 100
     with warnings.catch_warnings():

@@ -94,7 +94,7 @@ def test_refused(tmp_path: Path) -> None:
         lying = Outgoing(rows.dtype, claimed, outgoing(rows).blocks)
         with pytest.raises(ValueError, match="rows"):
             write_mat5(path, lying, overwrite=True)
-    with pytest.raises(ValueError, match="version 7.3"):
+    with pytest.raises(ValueError, match=r"version 7\.3"):
         write_mat5(path, Outgoing(rows.dtype, 3_000_000, lambda: iter([])), overwrite=True)
     with pytest.raises(ValueError, match="is no name"):
         write_mat5(path, outgoing(rows), wrap="1x", overwrite=True)

@@ -14,6 +14,8 @@ from mfxarray.writers.pmx import write_pmx
 from tests.formats.mat_samples import assert_same, flat, outgoing
 from tests.formats.nested_records import records
 
+LAST = ("efo", "cfr", "eco", "dcr", "dwell", "fluo", "iid")
+
 
 def read_all(path: Path) -> np.ndarray:
     (found,) = open_pmx(path)
@@ -45,9 +47,8 @@ def test_nested(tmp_path: Path) -> None:
     assert (found["fluo"] == 1).all()
     with h5py.File(tmp_path / "a.pmx") as file:
         assert (file.attrs["file_version"], file.attrs["reader_version"]) == ("3.0", 1)
-        table = dict(
-            zip(file["paraview/dataframe"].attrs["column_names"], file["paraview/dataframe"][:].T)
-        )
+        frame = file["paraview/dataframe"]
+        table = dict(zip(frame.attrs["column_names"], frame[:].T, strict=True))
         kept = np.flatnonzero(rows["vld"])
         np.testing.assert_array_equal(file["paraview/dataframe_index"][:], kept)
         np.testing.assert_allclose(table["z"], rows["itr"]["loc"][kept, -1, 2] * 1e9)
