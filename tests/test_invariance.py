@@ -32,6 +32,8 @@ def localization_results(ds):
         "last": good.mfx.last_iteration(),
         "traces": good.mfx.traces(),
         "traces of all": ds.mfx.traces(ddof=0),
+        "scaled": ds.mfx.scale_z(0.7)[["position"]],
+        **{f"photons, {which}": ds.mfx.photons(which) for which in ("last", "relocalised", "all")},
     }
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from mfxarray.errors import DataError
 from mfxarray.formats.mfxdta import MfxdtaKeys, check_key
 from mfxarray.formats.msr import MsrDataSet, list_msr
+from mfxarray.writers.replacing import replacing_folder
 
 __all__ = ["unpack"]
 
@@ -50,10 +47,11 @@ def unpack(
     At most 8 MB of data are in memory. ``folder`` appears when all is written.
     """
     found = _chosen(list_msr(path), dataset)
-    with _replacing_folder(os.path.abspath(os.fspath(folder)), overwrite) as (temporary, target):
+    with replacing_folder(folder, _is_unpacked, overwrite=overwrite) as temporary:
         names = [""] if len(found) == 1 else _folder_names(found)
         for name, data_set in zip(names, found, strict=True):
             _unpack_one(data_set.keys, os.path.join(temporary, name))
+    target = os.path.abspath(os.fspath(folder))
     return [os.path.join(target, name, "zarr") for name in names]
 
 
@@ -97,48 +95,6 @@ def _unpack_one(keys: MfxdtaKeys, target: str) -> None:
         except OSError as error:
             message = f"entry {name[:80]!r} cannot be written: {error.strerror}"
             raise DataError(message, path=keys.source.path, place=target) from error
-
-
-@contextmanager
-def _replacing_folder(target: str, overwrite: bool) -> Iterator[tuple[str, str]]:
-    """Give an empty folder that becomes ``target`` when the block ends well."""
-    _check_target(target, overwrite)
-    parent, name = os.path.split(target)
-    mark = uuid.uuid4().hex
-    temporary = os.path.join(parent, f".{name}.{mark}.tmp")
-    old = os.path.join(parent, f".{name}.{mark}.old")
-    try:
-        os.mkdir(temporary)
-        yield temporary, target
-        if os.path.isdir(target):
-            os.rename(target, old)
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if os.path.isdir(old):
-                os.rename(old, target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _check_target(target: str, overwrite: bool) -> None:
-    if not os.path.isdir(os.path.dirname(target)):
-        hint = "Create the folder first."
-        raise DataError("its parent folder does not exist", path=target, hint=hint)
-    if not os.path.lexists(target):
-        return
-    if os.path.islink(target) or not os.path.isdir(target):
-        raise DataError("is no folder", path=target, hint="Give the path of a folder.")
-    if not os.listdir(target):
-        return
-    if not overwrite:
-        hint = "Give another path, or overwrite=True to replace it."
-        raise DataError("exists already and is not empty", path=target, hint=hint)
-    if not _is_unpacked(target):
-        hint = "Give another path, or remove the folder yourself."
-        raise DataError("holds more than unpacked archives", path=target, hint=hint)
 
 
 def _is_unpacked(target: str) -> bool:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-from mfxarray.errors import DataError
 from mfxarray.writers.outgoing import Outgoing
-from mfxarray.writers.replacing import check_free, replacing
+from mfxarray.writers.replacing import replacing, replacing_folder
 from mfxarray.writers.zarr_entries import BeadLayout, Entry, check_outgoing, zarr_entries
 
 __all__ = ["write_zarr_v2", "zarr_entries"]
@@ -62,7 +58,7 @@ def write_zarr_v2(
     if os.fspath(path).lower().endswith(".zip"):
         _write_zip(path, entries, overwrite)
         return
-    with _replacing_folder(path, overwrite) as folder:
+    with replacing_folder(path, _is_archive, overwrite=overwrite) as folder:
         for key, value in entries:
             place = os.path.join(folder, *key.split("/"))
             if value is None:
@@ -83,40 +79,5 @@ def _write_zip(path: str | os.PathLike[str], entries: Iterator[Entry], overwrite
                 archive.writestr(info, value, zipfile.ZIP_STORED)
 
 
-@contextmanager
-def _replacing_folder(path: str | os.PathLike[str], overwrite: bool) -> Iterator[str]:
-    """Give an empty folder that gets its name when the block ends well."""
-    target = os.path.abspath(os.fspath(path))
-    if os.path.isdir(target) and not os.path.islink(target):
-        _check_replaceable(target, overwrite)
-    else:
-        check_free(target, overwrite=False)
-    parent, name = os.path.split(target)
-    mark = uuid.uuid4().hex
-    temporary = os.path.join(parent, f".{name}.{mark}.tmp")
-    old = os.path.join(parent, f".{name}.{mark}.old")
-    try:
-        os.mkdir(temporary)
-        yield temporary
-        if os.path.isdir(target):
-            os.rename(target, old)
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if os.path.isdir(old):
-                os.rename(old, target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _check_replaceable(target: str, overwrite: bool) -> None:
-    found = os.listdir(target)
-    if found and not overwrite:
-        hint = "Give another path, or overwrite=True to replace it."
-        raise DataError("exists already", path=target, hint=hint)
-    # a folder of something else is not ours to delete
-    if found and found != ["zarr"]:
-        hint = "Give another path, or remove the folder yourself."
-        raise DataError("holds more than an unpacked archive", path=target, hint=hint)
+def _is_archive(folder: str) -> bool:
+    return os.listdir(folder) == ["zarr"]

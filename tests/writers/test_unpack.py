@@ -81,12 +81,12 @@ def test_existing_targets(tmp_path: Path, two: Path) -> None:
     unpack(two, target, dataset="P2", overwrite=True)
     check(two, target, 1)
     (target / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="more than unpacked"):
+    with pytest.raises(DataError, match="more than an unpacked"):
         unpack(two, target, overwrite=True)
     assert (target / "notes.txt").read_text() == "mine"
     with pytest.raises(DataError, match="is no folder"):
         unpack(two, two, overwrite=True)
-    with pytest.raises(DataError, match="parent folder"):
+    with pytest.raises(DataError, match="folder does not exist"):
         unpack(two, tmp_path / "no" / "where")
     (tmp_path / "link").symlink_to(target)
     with pytest.raises(DataError, match="is no folder"):

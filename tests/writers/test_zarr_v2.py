@@ -185,7 +185,7 @@ def test_targets(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         write_zarr_v2(tmp_path / "absent" / "out", data)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match="exists"):
+    with pytest.raises(DataError, match="is no folder"):
         write_zarr_v2(tmp_path / "file", data, overwrite=True)
     (tmp_path / "empty").mkdir()
     write_zarr_v2(tmp_path / "empty", data)
