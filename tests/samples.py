@@ -10,7 +10,7 @@ import xarray as xr
 
 import mfxarray as mfx
 
-__all__ = ["four_chunkings", "ion_stack", "localization_file"]
+__all__ = ["four_chunkings", "ion_stack", "localization_file", "two_data_sets"]
 
 
 def localization_file(folder: Path, **settings) -> Path:
@@ -37,3 +37,29 @@ def four_chunkings(data: xr.Dataset | xr.DataArray, dim: str) -> list[xr.Dataset
         data.chunk({dim: tuple(int(size) for size in uneven)}),
         data if isinstance(data, xr.Dataset) or isinstance(data.data, da.Array) else data.chunk(),
     ]
+
+
+def two_data_sets(folder):
+    """Two data sets in one .msr file, one with beads, and the Datasets they were written from."""
+    runs = {}
+    for label, seed in (("P1", 1), ("P2", 2)):
+        path = folder / f"{label}.npy"
+        mfx.simulate_minflux(path, localizations=2000, seed=seed)
+        runs[label] = mfx.open_minflux(path)
+    times = np.arange(50.0)[None].repeat(2, 0)
+    beads = xr.Dataset(
+        {
+            "position": (("bead", "sample", "axis"), np.arange(300.0).reshape(2, 50, 3) * 1e-9),
+            "str": (("bead", "sample"), np.where(times == 7, 0.0, 1.0)),
+        },
+        {
+            "bead": ["R2", "R10"],
+            "gri": ("bead", [61, 7]),
+            "used": ("bead", [True, False]),
+            "tim": (("bead", "sample"), times),
+        },
+    )
+    nodes = {f"/{label}/localizations": run for label, run in runs.items()}
+    path = folder / "pair.msr"
+    mfx.write_minflux(xr.DataTree.from_dict({**nodes, "/P1/beads": beads}), path, model="v2")
+    return path, runs, beads

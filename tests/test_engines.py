@@ -1,11 +1,7 @@
-"""Opening both instruments: the Dataset's shape, the engines of xarray, the real files."""
+"""The engines of xarray give what our own functions give."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-
-import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,14 +9,7 @@ import xarray as xr
 import mfxarray as mfx
 from mfxarray.engines import MimsBackendEntrypoint, MinfluxBackendEntrypoint
 from mfxarray.errors import DataError
-from mfxarray.formats.sources import RecordSource, StackSource
-from mfxarray.schema import CFR_NOT_MEASURED
-from mfxarray.testing import raise_if_computes
-from tests.samples import ion_stack, localization_file
-
-
-def sha256(values):
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+from tests.samples import ion_stack, localization_file, two_data_sets
 
 
 @pytest.fixture(scope="module")
@@ -33,35 +22,9 @@ def stack(tmp_path_factory):
     return ion_stack(tmp_path_factory.mktemp("engines"))
 
 
-def test_localizations_have_the_schema(run):
-    with raise_if_computes():
-        ds = mfx.open_minflux(run)
-    assert dict(ds.sizes) == {"localization": 3000, "iteration": 10, "axis": 3}
-    assert set(ds.coords) == {"tid", "tim", "iteration", "axis"}
-    assert ds["position"].dims == ("localization", "iteration", "axis")
-    assert ds["position"].attrs["source_name"] == "loc"
-    assert ds["position"].attrs["units"] == "m"
-    assert ds["axis"].values.tolist() == ["x", "y", "z"]
-    assert ds["tid"].dtype == np.int32
-    assert json.loads(json.dumps(ds.attrs)) == ds.attrs
-
-
-def test_values_are_those_of_numpy(run):
-    rows = np.load(run)
-    ds = mfx.open_minflux(run, chunk_bytes=200_000).compute()
-    for name, variable in ds.data_vars.items():
-        source = variable.attrs["source_name"]
-        wanted = rows["itr"][source] if "iteration" in variable.dims else rows[source]
-        np.testing.assert_array_equal(variable, wanted, err_msg=str(name))
-        assert variable.dtype == wanted.dtype
-
-
-def test_chunks_are_cut_at_trace_bounds(run):
-    ds = mfx.open_minflux(run, chunk_bytes=200_000)
-    cuts = np.cumsum(ds.chunks["localization"])[:-1]
-    tid = ds["tid"].values
-    assert len(cuts) > 10
-    assert (tid[cuts] != tid[cuts - 1]).all()
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return two_data_sets(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -74,21 +37,6 @@ def test_the_engine_gives_the_same(run, masked):
     xr.testing.assert_identical(xr.open_dataset(run, **options), ours)
 
 
-def test_masked_means_nan(run):
-    raw, masked = mfx.open_minflux(run)["cfr"].values, mfx.open_minflux(run, masked=True)["cfr"]
-    unmeasured = raw == CFR_NOT_MEASURED
-    assert unmeasured.any()
-    np.testing.assert_array_equal(np.isnan(masked), unmeasured | np.isnan(raw))
-
-
-def test_raw_and_masked_of_one_file_in_one_graph(run):
-    raw, masked = mfx.open_minflux(run)["cfr"], mfx.open_minflux(run, masked=True)["cfr"]
-    together = dask.compute(raw, masked)
-    np.testing.assert_array_equal(together[0], raw.values)
-    np.testing.assert_array_equal(together[1], masked.values)
-    assert np.isnan(together[1]).sum() > np.isnan(together[0]).sum()
-
-
 def test_lazy_arrays_index_as_numpy(run):
     lazy = xr.open_dataset(run, engine="minflux")
     whole = np.load(run)["itr"]["loc"]
@@ -97,32 +45,8 @@ def test_lazy_arrays_index_as_numpy(run):
     np.testing.assert_array_equal(lazy["position"][-1, 2:, 0], whole[-1, 2:, 0])
 
 
-def test_all_fields_of_a_block_come_from_one_read(run, monkeypatch):
-    reads = []
-    read = RecordSource.read
-    monkeypatch.setattr(
-        RecordSource, "read", lambda self, *rows: reads.append(rows) or read(self, *rows)
-    )
-    ds = mfx.open_minflux(run, chunk_bytes=200_000)
-    reads.clear()
-    dask.compute(ds, scheduler="sync")
-    assert len(reads) == len(ds.chunks["localization"])
-
-
 def test_drop_variables(run):
     assert "efc" not in xr.open_dataset(run, engine="minflux", drop_variables=["efc"])
-
-
-def test_ion_images_have_the_schema(stack):
-    with raise_if_computes():
-        ions = mfx.open_mims(stack)
-    assert ions.dims == ("frame", "detector", "y", "x")
-    assert ions.shape == (20, 7, 64, 64)
-    assert ions.name == "counts"
-    assert len(set(ions["detector"].values)) == 7
-    assert ions["x"].attrs["units"] == "µm"
-    assert ions.attrs["units"] == "counts"
-    assert json.loads(json.dumps(ions.attrs)) == ions.attrs
 
 
 def test_the_mims_engine_gives_the_same(stack):
@@ -133,23 +57,6 @@ def test_the_mims_engine_gives_the_same(stack):
     xr.testing.assert_identical(chunked.compute(), ours.compute())
     lazy = xr.open_dataarray(stack, **options)
     np.testing.assert_array_equal(lazy[3:17:5, 2, ::-1], ours[3:17:5, 2, ::-1])
-
-
-def test_roll(stack):
-    plain, rolled = mfx.open_mims(stack).values, mfx.open_mims(stack, roll="seed").values
-    np.testing.assert_array_equal(rolled, np.roll(plain, (1, 1), (2, 3)))
-
-
-def test_one_frame_reads_one_frame(stack, monkeypatch):
-    reads = []
-    read = StackSource.read
-    monkeypatch.setattr(
-        StackSource, "read", lambda self, *rows: reads.append(rows) or read(self, *rows)
-    )
-    ions = mfx.open_mims(stack, chunk_bytes=1)
-    reads.clear()
-    ions[7].compute(scheduler="sync")
-    assert reads == [(7, 8)]
 
 
 def test_options_set_the_chunks(run, stack):
@@ -166,15 +73,6 @@ def test_xarray_guesses_the_engine(run, stack, tmp_path):
     assert xr.open_dataset(run).sizes["localization"] == 3000
 
 
-def test_a_file_that_changes_is_refused(tmp_path):
-    path = localization_file(tmp_path)
-    ds = mfx.open_minflux(path)
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size - 10)
-    with pytest.raises(DataError, match="changed on disk"):
-        ds["efo"].compute()
-
-
 def test_wrong_files(run, stack, tmp_path):
     with pytest.raises(DataError):
         mfx.open_minflux(stack)
@@ -182,108 +80,6 @@ def test_wrong_files(run, stack, tmp_path):
         mfx.open_mims(run)
     with pytest.raises(DataError, match="cannot be opened"):
         mfx.open_minflux(tmp_path / "absent.npy")
-
-
-@pytest.mark.realdata
-@pytest.mark.parametrize(
-    "name",
-    ["2D_ValidOnly.npy", "3D_ValidOnly.npy", "derived/2d_small_v1.npy", "derived/3d_small_v1.npy"],
-)
-def test_real_localizations(data_dir, name):
-    facts = json.loads((data_dir / "minflux" / "facts.json").read_text())[name]
-    ds = mfx.open_minflux(data_dir / "minflux" / name, chunk_bytes=1_000_000)
-    assert ds.sizes["localization"] == facts["n_rows"]
-    assert ds.sizes["iteration"] == facts["n_iterations"]
-    assert ds.attrs["cfr_iteration"] == facts["pyminflux_0.7.0"]["cfr_index"]
-    position = ds["position"][:, -1].values
-    assert sha256(position[ds["vld"].values]) == facts["sha256_loc_last_valid"]
-    assert ds["eco"].sum("localization").values.tolist() == facts["eco_sum_per_iteration"]
-    measured = np.isfinite(ds["position"]).all("axis").sum("localization")
-    assert measured.values.tolist() == facts["measured_per_iteration"]
-    table = ds.mfx.traces().compute()
-    assert table.sizes["trace"] == facts["n_traces_valid"]
-    assert int(table["n"].sum()) == facts["n_valid"]
-
-
-@pytest.mark.realdata
-@pytest.mark.parametrize("name", ["RTIimage.im", "image sun.im"])
-def test_real_ion_images(data_dir, name):
-    facts = json.loads((data_dir / "mims" / "facts.json").read_text())[name]["data"]
-    ions = mfx.open_mims(data_dir / "mims" / name, chunk_bytes=600_000)
-    assert list(ions.shape) == facts["shape_frame_detector_y_x"]
-    assert ions.sum(("frame", "y", "x")).values.tolist() == facts["total_per_detector"]
-    assert sha256(ions.values.astype("<i4")) == facts["sha256_i4le_fdyx_unrolled"]
-    rolled = mfx.open_mims(data_dir / "mims" / name, roll=(1, 1)).values
-    assert sha256(rolled.astype("<i4")) == facts["sha256_i4le_fdyx_rolled_p1p1"]
-    size = float(ions["x"][1] - ions["x"][0]) * 1000
-    assert size == pytest.approx(facts["pixel_size_nm_double_raster"], rel=1e-9)
-
-
-@pytest.mark.realdata
-def test_the_ten_synthetic_stacks(data_dir):
-    folder = data_dir / "mims" / "synthetic"
-    files = json.loads((data_dir / "mims" / "openformat_golden.json").read_text())["files"]
-    assert len(files) == 10
-    for name, facts in files.items():
-        if name.startswith(("s8", "s9")):
-            with pytest.warns(UserWarning, match=r"frames|planes"):
-                ions = mfx.open_mims(folder / name)
-        else:
-            ions = mfx.open_mims(folder / name)
-        assert list(ions.shape) == facts["shape_fdyx"]
-        assert sha256(ions.values.astype("<i4")) == facts["sha256_i4le_fdyx"]
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """Two data sets in one .msr file, one with beads, and the Datasets they were written from."""
-    folder = tmp_path_factory.mktemp("pair")
-    runs = {}
-    for label, seed in (("P1", 1), ("P2", 2)):
-        path = folder / f"{label}.npy"
-        mfx.simulate_minflux(path, localizations=2000, seed=seed)
-        runs[label] = mfx.open_minflux(path)
-    times = np.arange(50.0)[None].repeat(2, 0)
-    beads = xr.Dataset(
-        {
-            "position": (("bead", "sample", "axis"), np.arange(300.0).reshape(2, 50, 3) * 1e-9),
-            "str": (("bead", "sample"), np.where(times == 7, 0.0, 1.0)),
-        },
-        {
-            "bead": ["R2", "R10"],
-            "gri": ("bead", [61, 7]),
-            "used": ("bead", [True, False]),
-            "tim": (("bead", "sample"), times),
-        },
-    )
-    nodes = {f"/{label}/localizations": run for label, run in runs.items()}
-    path = folder / "pair.msr"
-    mfx.write_minflux(xr.DataTree.from_dict({**nodes, "/P1/beads": beads}), path, model="v2")
-    return path, runs, beads
-
-
-def test_tree_of_all_data_sets(pair):
-    path, runs, beads = pair
-    with raise_if_computes():
-        tree = mfx.open_minflux_tree(path)
-    assert list(tree.children) == ["P1", "P2"]
-    for label, run in runs.items():
-        found = tree[f"{label}/localizations"].to_dataset()
-        valid = run.vld.values & np.isfinite(run.position.values[:, -1, 0])
-        assert found.sizes["localization"] == valid.sum()
-        np.testing.assert_array_equal(found.position[:, -1], run.position.values[valid, -1])
-        np.testing.assert_array_equal(found.tid, run.tid.values[valid])
-        xr.testing.assert_identical(found, mfx.open_minflux(path, dataset=label))
-    assert "beads" not in tree["P2"].children
-    found = tree["P1/beads"].to_dataset()
-    assert found.bead.values.tolist() == ["R2", "R10"]
-    assert found.used.values.tolist() == [True, False]
-    assert found.gri.values.tolist() == [61, 7]
-    failed = beads.str.values == 0
-    assert failed.sum() == 2
-    assert np.isnan(found.position.values[failed]).all()
-    np.testing.assert_array_equal(found.position.values[~failed], beads.position.values[~failed])
-    np.testing.assert_allclose(found.tim, beads.tim, rtol=1e-7)
 
 
 def test_xarray_opens_the_tree(pair):
@@ -295,75 +91,3 @@ def test_xarray_opens_the_tree(pair):
         xr.testing.assert_identical(theirs[group].to_dataset(), ours[group].to_dataset())
     one = xr.open_dataset(path, engine="minflux", dataset="P2")
     xr.testing.assert_identical(one, mfx.open_minflux(path, dataset="P2"))
-
-
-def test_list_reads_no_records(pair, monkeypatch):
-    path, _, _ = pair
-    monkeypatch.setattr("mfxarray.formats.zarr_v2.ZarrTable.read", None)
-    table = mfx.list_minflux(path)
-    assert table.index.tolist() == ["P1", "P2"]
-    assert table["beads"].tolist() == [True, False]
-    assert table["model"].tolist() == ["v2 flat"] * 2
-    assert table["records"].dtype == "Int64"
-    assert (table["records"] > 2000).all()
-
-
-def test_a_data_set_must_be_named(pair):
-    path, _, _ = pair
-    with pytest.raises(DataError, match=r"holds 2 data sets: 'P1', 'P2'"):
-        mfx.open_minflux(path)
-    with pytest.raises(DataError, match=r"no data set 'P7'.*'P1', 'P2'"):
-        mfx.open_minflux(path, dataset="P7")
-    with pytest.raises(ValueError, match="view must be"):
-        mfx.open_minflux(path, dataset="P1", view="some")
-    with pytest.raises(ValueError, match="has its own units"):
-        mfx.open_minflux(path, dataset="P1", units="nm")
-
-
-def test_flat_records_and_both_views(pair):
-    path, runs, _ = pair
-    flat = mfx.open_minflux(path, dataset="P1", records=True)
-    assert flat.position.dims == ("record", "axis")
-    executed = np.isfinite(runs["P1"].position.values[..., 0])
-    assert flat.sizes["record"] == executed.sum()
-    every = mfx.open_minflux(path, dataset="P1", view="all")
-    valid = mfx.open_minflux(path, dataset="P1")
-    assert every.sizes["localization"] > valid.sizes["localization"]
-    assert bool(valid.vld.all())
-    assert not bool(every.vld.all())
-
-
-@pytest.mark.parametrize("name", ["run.mat", "run.json", "run.zarr", "run.zarr.zip", "run.msr"])
-@pytest.mark.parametrize("model", ["v1", "v2"])
-def test_every_container_gives_the_same_lazily(tmp_path, name, model):
-    mfx.simulate_minflux(tmp_path / "run.npy", localizations=1500, seed=3)
-    source = mfx.open_minflux(tmp_path / "run.npy")
-    mfx.write_minflux(source, tmp_path / f"{model}.npy", model=model)
-    mfx.write_minflux(source, tmp_path / name, model=model)
-    with raise_if_computes():
-        found = mfx.open_minflux(tmp_path / name, chunk_bytes=200_000)
-    expected = mfx.open_minflux(tmp_path / f"{model}.npy")
-    assert found.sizes == expected.sizes
-    for field in expected.variables:
-        np.testing.assert_array_equal(found[field], expected[field], err_msg=str(field))
-    assert found.position.data.numblocks[0] > 1 or "json" in name or "zarr" in name
-    lazy = xr.open_dataset(tmp_path / name, engine="minflux", chunk_bytes=200_000)
-    xr.testing.assert_identical(
-        lazy.isel(localization=slice(90, 700, 3)).load(),
-        found.isel(localization=slice(90, 700, 3)).load(),
-    )
-
-
-def test_a_truncated_file_is_opened_only_on_request(tmp_path):
-    mfx.simulate_minflux(tmp_path / "run.npy", localizations=500, seed=3)
-    whole = mfx.open_minflux(tmp_path / "run.npy").compute()
-    data = (tmp_path / "run.npy").read_bytes()
-    (tmp_path / "cut.npy").write_bytes(data[: len(data) // 2])
-    with pytest.raises(DataError, match="truncated"):
-        mfx.open_minflux(tmp_path / "cut.npy")
-    with pytest.warns(UserWarning, match="truncated"):
-        part = mfx.open_minflux(tmp_path / "cut.npy", strict=False)
-    n = part.sizes["localization"]
-    assert 200 < n < 250
-    assert part.attrs["missing_rows"] == [[n, 500]]
-    np.testing.assert_array_equal(part.tid, whole.tid[:n])

@@ -39,8 +39,8 @@ def open_data(
     ValueError
         If an option is given that has no meaning for the file.
     """
-    from mfxarray.engines import open_mims
     from mfxarray.formats.sniff import sniff
+    from mfxarray.opening.mims import open_mims
 
     path = arguments.file
     kind = sniff(path)
@@ -154,7 +154,7 @@ def _chosen(arguments: Namespace) -> dict[str, Any]:
 
 
 def _open_minflux(path: str, chosen: dict[str, Any]) -> xr.Dataset:
-    from mfxarray.engines import open_minflux
+    from mfxarray.opening.minflux import open_minflux
     from mfxarray.options import set_options
 
     options = {name: value for name, value in chosen.items() if name != "partial"}

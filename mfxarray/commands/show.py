@@ -57,7 +57,7 @@ def _holds_several(arguments: Namespace) -> bool:
 def _list(path: str) -> str:
     """Return a line for each data set of a file."""
     from mfxarray.display import number, safe_text
-    from mfxarray.engines import list_minflux
+    from mfxarray.opening.minflux import list_minflux
 
     table = list_minflux(path, strict=False)
     lines = [f"{len(table)} data sets; name one with --dataset"]

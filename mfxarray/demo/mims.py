@@ -9,10 +9,10 @@ import numpy as np
 
 from mfxarray import plot
 from mfxarray.demo.report import Result, Row
-from mfxarray.engines import open_mims
 from mfxarray.jobs.progress import progress
 from mfxarray.mims.align import apply_translations, infer_translations
 from mfxarray.mims.hotpixels import infer_hot_pixels, remove_hot_pixels
+from mfxarray.opening.mims import open_mims
 from mfxarray.simulate.mims import MimsTruth, simulate_mims
 from mfxarray.stores.zarr_store import open_zarr_array, write_zarr
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 
 from mfxarray.formats.sources import FileSource
 
-__all__ = ["BeadTrack", "Beads", "Measurement", "Path", "Piece", "Stream", "Table", "leaf_dtype"]
+__all__ = ["BeadTrack", "Beads", "Measurement", "Path", "Piece", "Stream", "Table"]
+__all__ += ["is_stream", "leaf_dtype"]
 
 Array = np.ndarray[Any, Any]
 Path = tuple[str, ...]
@@ -201,6 +202,11 @@ class Measurement:
     def describe(self) -> dict[str, Any]:
         """Return the identity of the source that provenance keeps."""
         return {**self.source.describe(), "name": self.name}
+
+
+def is_stream(rows: Table | Stream) -> TypeGuard[Stream]:
+    """Tell whether records can only be read from front to back."""
+    return hasattr(rows, "pieces")
 
 
 def leaf_dtype(dtype: np.dtype[Any], path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:

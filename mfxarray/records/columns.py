@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from mfxarray.errors import DataError
-from mfxarray.formats.tables import Measurement, Stream, Table
+from mfxarray.formats.tables import Measurement, Stream, Table, is_stream
 from mfxarray.records.cache_folder import cache_path, forget_old, remove_cache
 from mfxarray.records.column_layout import leaves, rows_of_a_chunk
 from mfxarray.records.column_table import ColumnTable
@@ -51,7 +52,7 @@ def spool(measurement: Measurement, *, strict: bool = True) -> Table:
     both work; the cache of the one that ends first stays. Where the cache lies: `cache_path`.
     """
     rows = measurement.rows
-    if not _is_stream(rows):
+    if not is_stream(rows):
         return rows  # type: ignore[return-value]  # no Stream, so a Table
     what = f"columns {rows.identity()} {rows.dtype!r} strict={strict}"
     target = cache_path(rows.source, what, _SUFFIX)
@@ -61,11 +62,9 @@ def spool(measurement: Measurement, *, strict: bool = True) -> Table:
             remove_cache(target)
         found = _copy(rows, target, strict)
         forget_old(rows.source)
+    elif found.lost is not None:  # the stream said so only when it was read
+        warnings.warn(found.lost, stacklevel=2)
     return found
-
-
-def _is_stream(rows: Table | Stream) -> TypeGuard[Stream]:
-    return hasattr(rows, "pieces")
 
 
 def _reuse(target: Path, stream: Stream) -> ColumnTable | None:
@@ -81,7 +80,8 @@ def _reuse(target: Path, stream: Stream) -> ColumnTable | None:
     expected = rows_of_a_chunk(stream.dtype, stream.n_rows)
     if n_rows < 0 or chunk_rows != expected or notes.get("dtype") != repr(stream.dtype):
         return None
-    return ColumnTable(str(target), stream.dtype, n_rows, chunk_rows, _key(target), missing)
+    lost = notes.get("lost")
+    return ColumnTable(str(target), stream.dtype, n_rows, chunk_rows, _key(target), missing, lost)
 
 
 def _key(target: Path) -> str:
@@ -118,19 +118,30 @@ def _fill(stream: Stream, folder: Path, strict: bool) -> dict[str, Any]:
     fields = leaves(stream.dtype, stream.source.path)
     with ThreadPoolExecutor(_THREADS, "mfxarray-columns") as pool:
         writer = ColumnWriter(folder, fields, chunk_rows, pool)
-        for share, piece in stream.pieces():
-            writer.put(piece)
-            teller.tell(share)
+        lost = _put_all(stream, writer, teller)
         n_rows, missing = _count(stream, *writer.finish(), strict)
     notes = {
         "n_rows": n_rows,
         "chunk_rows": chunk_rows,
         "missing_rows": missing,
+        "lost": lost,
         "dtype": repr(stream.dtype),
     }
     writer.describe(n_rows, {"source": name, **notes})
     teller.finish()
     return notes
+
+
+def _put_all(stream: Stream, writer: ColumnWriter, teller: Teller) -> str | None:
+    """Write all pieces; return what the stream says to have lost, if it does not count its rows."""
+    pieces = stream.pieces()
+    while True:
+        try:
+            share, piece = next(pieces)
+        except StopIteration as end:
+            return None if end.value is None else str(end.value)
+        writer.put(piece)
+        teller.tell(share)
 
 
 def _count(
