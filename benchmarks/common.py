@@ -18,11 +18,16 @@ import psutil
 
 def arguments(description: str) -> argparse.Namespace:
     """Return the options that every benchmark takes."""
+    return parser_of(description).parse_args()
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark takes."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--folder", type=Path, help="where the big files are, or are to be kept")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the full size")
     parser.add_argument("--repeats", type=int, default=5)
-    return parser.parse_args()
+    return parser
 
 
 @contextmanager

@@ -29,11 +29,16 @@ _HOMES = {
     "write_minflux": "writers.write",
 }
 
+# rooms that are reached as mfx.mims
+_ROOMS = ("mims",)
+
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that importing mfxarray stays quick."""
+    if name in _ROOMS:
+        return importlib.import_module(f"mfxarray.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'mfxarray' has no attribute {name!r}")
     return getattr(importlib.import_module(f"mfxarray.{_HOMES[name]}"), name)
