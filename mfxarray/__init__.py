@@ -22,6 +22,7 @@ _HOMES = {
     "open_parquet": "stores.parquet",
     "open_zarr": "stores.zarr_store",
     "open_zarr_array": "stores.zarr_store",
+    "read_minflux_table": "opening.table",
     "set_options": "options",
     "simulate_mims": "simulate.mims",
     "simulate_minflux": "simulate.minflux",

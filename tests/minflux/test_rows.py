@@ -31,6 +31,16 @@ def test_last_iteration_of_a_dataset(ds):
     xr.testing.assert_equal(last["position"], ds["position"].isel(iteration=-1, drop=True))
 
 
+def test_last_iteration_reads_the_same_however_the_field_lies(ds):
+    expected = ds["position"].isel(iteration=-1, drop=True)
+    turned = ds["position"].transpose("axis", "iteration", "localization")
+    for field in (ds["position"], ds["position"].load(), turned, ds["position"] * 1):
+        found = last_iteration_of(ds.assign(position=field), "position")
+        found = found.transpose("localization", "axis")
+        np.testing.assert_array_equal(found, expected)
+        assert set(found.coords) == set(expected.coords)
+
+
 def test_unmeasured_cfr(ds):
     without = ds.assign_attrs(cfr_iteration=None)
     with pytest.raises(ValueError, match="measured in no iteration"):
