@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -150,11 +152,11 @@ def _scan(root: str, prefix: str) -> Listing:
     while waiting:
         folder, start, depth = waiting.pop()
         try:
-            with os.scandir(folder) as entries:
+            with _entries(folder) as entries:
                 for entry in entries:
                     key = start + entry.name
                     if entry.is_dir(follow_symlinks=False) and depth < _DEPTH_CAP:
-                        waiting.append((entry.path, f"{key}/", depth + 1))
+                        waiting.append((os.path.join(folder, entry.name), f"{key}/", depth + 1))
                         continue
                     state = entry.stat(follow_symlinks=False)
                     if not stat.S_ISREG(state.st_mode):
@@ -165,6 +167,21 @@ def _scan(root: str, prefix: str) -> Listing:
         except OSError as error:
             raise DataError(f"cannot be listed: {error.strerror}", path=folder) from error
     return dict(sorted(found.items()))
+
+
+@contextmanager
+def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Give what is in a folder; its way is walked once where the system can, not for each file."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as entries:
+            yield entries
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
 def _no_file(root: str, key: str, mode: int) -> DataError:
@@ -182,7 +199,9 @@ def _link(root: str, key: str) -> DataError:
 
 
 def _digest(listing: Listing) -> str:
-    text = repr(list(listing.items()))
+    # no name holds a zero byte
+    names, states = "\0".join(listing), repr(list(listing.values()))
+    text = f"{names}\0\0{states}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

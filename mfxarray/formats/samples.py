@@ -63,7 +63,9 @@ def _places(table: Table, windows: int | None) -> list[tuple[int, int]]:
     length = max(min(affordable, n_rows) // most, 1) if windows is None else _HEAD_ROWS
     length = min(length, n_rows)
     starts = np.linspace(0, n_rows - length, most).astype(np.int64).tolist()
-    return [head, *((start, start + length) for start in starts)]
+    spread = [(start, start + length) for start in starts]
+    # a few windows are as long as the head, which would be read twice
+    return spread if length >= head[1] else [head, *spread]
 
 
 def _has(dtype: np.dtype[Any], path: Path) -> bool:

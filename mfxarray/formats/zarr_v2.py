@@ -190,6 +190,8 @@ def _numbers(prefix: str, names: set[str], n_chunks: int) -> list[int]:
 
 
 def _gaps(present: list[int], n_chunks: int) -> list[tuple[int, int]]:
+    if len(present) == n_chunks:
+        return []
     edges = [-1, *present, n_chunks]
     return [(low + 1, high) for low, high in pairwise(edges) if high > low + 1]
 

@@ -32,6 +32,9 @@ _VALUE_CAP = 2**31
 _RATIO_CAP = 1032
 _ENCRYPTED = 0x2041
 _LINK, _TYPE = 0o120000, 0o170000
+# what nearly all names look like; the others are looked at part by part
+_PLAIN = re.compile(rb"(?:\.?\w+/)*\.?\w+/?", re.ASCII)
+_DRIVE = re.compile("[A-Za-z]:")
 _HINT = "The archive is damaged; copy or export it again."
 
 
@@ -136,49 +139,56 @@ def _end64(source: FileSource, end: int) -> tuple[int, int, int, int, int, int]:
 def _entries(source: FileSource, table: bytes, count: int) -> Iterator[tuple[str, ZipMember]]:
     at = 0
     for number in range(count):
-        place = f"directory entry {number}"
         if at + _ENTRY.size > len(table):
-            raise _bad(source, "the directory ends too early", place)
+            raise _bad(source, "the directory ends too early", f"directory entry {number}")
         head = _ENTRY.unpack_from(table, at)
         after = at + _ENTRY.size + head[10]
         if head[0] != 0x02014B50 or after + head[11] + head[12] > len(table):
-            raise _bad(source, "the directory is damaged", place)
-        name = _name(source, table[at + _ENTRY.size : after], place)
+            raise _bad(source, "the directory is damaged", f"directory entry {number}")
+        name = _name(source, table[at + _ENTRY.size : after], number)
         extra = table[after : after + head[11]]
         yield name, _member(source, name, head, extra)
         at = after + head[11] + head[12]
 
 
-def _name(source: FileSource, raw: bytes, place: str) -> str:
+def _name(source: FileSource, raw: bytes, number: int) -> str:
+    if _PLAIN.fullmatch(raw):
+        return raw.decode("ascii")
+    place = f"directory entry {number}"
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _bad(source, f"a member has the name {raw[:40]!r}", place) from error
     parts = name.removesuffix("/").split("/")
-    if {"", ".", ".."} & set(parts) or "\\" in name or "\0" in name or re.match("[A-Za-z]:", name):
+    if {"", ".", ".."} & set(parts) or "\\" in name or "\0" in name or _DRIVE.match(name):
         raise _bad(source, f"a member is named {name[:80]!r}, a path out of the archive", place)
     return name
 
 
 def _member(source: FileSource, name: str, head: tuple[int, ...], extra: bytes) -> ZipMember:
     flags, method, crc, packed, size, offset = head[3], head[4], head[7], head[8], head[9], head[16]
-    place = f"member {name[:80]}"
     if flags & _ENCRYPTED:
-        raise _bad(source, "is encrypted", place)
+        raise _bad(source, "is encrypted", _place(name))
     if (head[15] >> 16) & _TYPE == _LINK:
-        raise _bad(source, "is a symbolic link, which is never followed", place)
+        raise _bad(source, "is a symbolic link, which is never followed", _place(name))
     if 0xFFFFFFFF in (packed, size, offset):
-        size, packed, offset = _wide(source, place, extra, [size, packed, offset])
+        size, packed, offset = _wide(source, name, extra, [size, packed, offset])
     if method not in (STORED, DEFLATED):
-        raise _bad(source, f"is packed by method {method}; stored and deflated are read", place)
+        raise _bad(
+            source, f"is packed by method {method}; stored and deflated are read", _place(name)
+        )
     if method == STORED and size != packed:
-        raise _bad(source, f"stores {packed} bytes and claims {size}", place)
+        raise _bad(source, f"stores {packed} bytes and claims {size}", _place(name))
     if size > _VALUE_CAP or size > packed * _RATIO_CAP + 64:
-        raise _bad(source, f"claims to unpack {packed} to {size} bytes", place)
+        raise _bad(source, f"claims to unpack {packed} to {size} bytes", _place(name))
     return ZipMember(offset, method, packed, size, crc)
 
 
-def _wide(source: FileSource, place: str, extra: bytes, values: list[int]) -> list[int]:
+def _place(name: str) -> str:
+    return f"member {name[:80]}"
+
+
+def _wide(source: FileSource, name: str, extra: bytes, values: list[int]) -> list[int]:
     """Replace the values that did not fit in 32 bits by those of the zip64 field."""
     at = 0
     while at + 4 <= len(extra):
@@ -190,7 +200,7 @@ def _wide(source: FileSource, place: str, extra: bytes, values: list[int]) -> li
                 values[index] = struct.unpack_from("<Q", body, 8 * number)[0]
             return values
         at += 4 + length
-    raise _bad(source, "lacks its zip64 sizes", place)
+    raise _bad(source, "lacks its zip64 sizes", _place(name))
 
 
 def _check_apart(source: FileSource, found: dict[str, ZipMember], end: int) -> None:

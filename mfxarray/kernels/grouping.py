@@ -1,10 +1,6 @@
-"""Which record begins a localization, decided in one pass that remembers one record a thread.
+"""Where the localizations of flat records begin, counted and marked thread by thread in one pass.
 
-A record begins a localization if it is the first of its thread, if its trace or its sequence is
-another one than before, if its iteration number did not rise, or if the record before completed
-the sequence. Each condition alone has a blind spot: completion misses aborted localizations,
-completion and trace miss an aborted localization before another one of the same trace, and the
-iteration number misses a change of trace with rising numbers.
+The rule is that of `record_numbers`.
 """
 
 from __future__ import annotations
@@ -15,20 +11,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = [
-    "MAX_ITERATIONS",
-    "MAX_THREADS",
-    "RecordKeys",
-    "Scan",
-    "last_number",
-    "number_records",
-    "start_state",
-]
+from mfxarray.kernels.record_numbers import MAX_ITERATIONS, MAX_THREADS, RecordKeys
+
+__all__ = ["Scan"]
 
 Array = np.ndarray[Any, Any]
 
-MAX_ITERATIONS = 256
-MAX_THREADS = 256
 # a mark waits for the start of a trace, but not for ever
 _PATIENCE = 4
 
@@ -36,42 +24,6 @@ _PATIENCE = 4
 _SEEN, _TID, _SQI, _ITR, _FNL, _VLD = 0, 1, 2, 3, 4, 5
 _COUNT, _MARK_COUNT, _MARK_ROW, _RUNS, _FALLS, _END, _KEPT = 6, 7, 8, 9, 10, 11, 12
 _WIDTH = 13
-
-
-@dataclass(frozen=True)
-class RecordKeys:
-    """The fields of records that decide about localizations, each contiguous, shape (n,).
-
-    Attributes
-    ----------
-    keep
-        Whether the record belongs to the view, bool.
-    vld
-        Whether the record passed its checks, bool.
-    tid
-        Trace, int64.
-    thi
-        Thread, uint8.
-    sqi
-        Sequence, int64.
-    itr
-        Iteration number, int64.
-    fnl
-        Whether the record completed the sequence, bool.
-    """
-
-    keep: Array
-    vld: Array
-    tid: Array
-    thi: Array
-    sqi: Array
-    itr: Array
-    fnl: Array
-
-    def take(self, chosen: Array | slice) -> RecordKeys:
-        """Return the keys of some of the records, in that order."""
-        columns = (self.keep, self.vld, self.tid, self.thi, self.sqi, self.itr, self.fnl)
-        return RecordKeys(*(np.ascontiguousarray(column[chosen]) for column in columns))
 
 
 @dataclass
@@ -170,35 +122,6 @@ class Scan:
         return int(self.ended[self.top]) + int(np.count_nonzero(still_open))
 
 
-def start_state(localization: int) -> Array:
-    """Return the state of `number_records` before the first record of a localization."""
-    state = np.zeros(_WIDTH, np.int64)
-    state[_COUNT] = localization
-    return state
-
-
-def last_number(state: Array) -> int:
-    """Return the number of the localization of the last record that `number_records` saw."""
-    return int(state[_COUNT]) - 1
-
-
-def number_records(keys: RecordKeys, keep: Array, state: Array) -> Array:
-    """Return the number of the localization of each record of one thread, -1 for dropped ones.
-
-    Parameters
-    ----------
-    keys
-        Records, shape (n,).
-    keep
-        Which of them count, bool.
-    state
-        From `start_state`; carries the last record from block to block.
-    """
-    numbers = np.empty(len(keys.tid), np.int64)
-    _number(keep, keys.tid, keys.sqi, keys.itr, keys.fnl, state, numbers)
-    return numbers
-
-
 @njit(nogil=True, cache=True)
 def _begins(last, tid, sqi, itr):  # type: ignore[no-untyped-def]
     return (
@@ -208,22 +131,6 @@ def _begins(last, tid, sqi, itr):  # type: ignore[no-untyped-def]
         or itr <= last[_ITR]
         or last[_FNL] != 0
     )
-
-
-@njit(nogil=True, cache=True)
-def _number(keep, tid, sqi, itr, fnl, state, numbers):  # type: ignore[no-untyped-def]
-    for row in range(len(tid)):
-        if not keep[row]:
-            numbers[row] = -1
-            continue
-        if _begins(state, tid[row], sqi[row], itr[row]):
-            state[_COUNT] += 1
-        state[_SEEN] = 1
-        state[_TID] = tid[row]
-        state[_SQI] = sqi[row]
-        state[_ITR] = itr[row]
-        state[_FNL] = fnl[row]
-        numbers[row] = state[_COUNT] - 1
 
 
 @njit(nogil=True, cache=True)

@@ -202,7 +202,7 @@ def localization_file(
 
     index = cached_index(table, measurement.source, "all" if view == "all" else "valid")
     regrouped = Regrouped(table, index)
-    file = describe(measurement, regrouped, stored=table.dtype, windows=4)
+    file = describe(measurement, regrouped, stored=table.dtype, windows=3)
     return replace(file, choices={**choices, "view": view})
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from mfxarray.errors import DataError
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Measurement, Table
-from mfxarray.kernels.grouping import MAX_ITERATIONS, MAX_THREADS
+from mfxarray.kernels.record_numbers import MAX_ITERATIONS, MAX_THREADS
 from mfxarray.records.cache_folder import cache_path
 from mfxarray.records.progress import Teller
 from mfxarray.records.record_keys import Progress, View

@@ -9,7 +9,7 @@ import numpy as np
 
 from mfxarray.errors import DataError
 from mfxarray.formats.tables import Table
-from mfxarray.kernels.grouping import MAX_THREADS, RecordKeys
+from mfxarray.kernels.record_numbers import MAX_THREADS, RecordKeys
 
 __all__ = [
     "Fetch",

@@ -11,7 +11,7 @@ import numpy as np
 
 from mfxarray.errors import DataError
 from mfxarray.formats.tables import Path, Table, leaf_dtype
-from mfxarray.kernels.grouping import last_number, number_records, start_state
+from mfxarray.kernels.record_numbers import last_number, number_records, start_state
 from mfxarray.records.record_keys import as_flags, fetch_rows, keys_of, row_pieces
 from mfxarray.records.regroup_index import RegroupIndex, Stretch
 from mfxarray.records.regroup_layout import Layout, Target, layout_of

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mfxarray.errors import DataError
 from mfxarray.formats.tables import Table
-from mfxarray.kernels.grouping import MAX_ITERATIONS, RecordKeys, Scan
+from mfxarray.kernels.record_numbers import MAX_ITERATIONS, RecordKeys
 from mfxarray.records.record_keys import Progress, View, check_flat, key_blocks
 from mfxarray.records.row_order import is_interleaved, sorted_rows
+
+if TYPE_CHECKING:
+    from mfxarray.kernels.grouping import Scan
 
 __all__ = ["STEP", "RegroupIndex", "Stretch", "build_index"]
 
@@ -193,6 +196,8 @@ def build_index(
     if step < 1:
         raise ValueError(f"step must be at least 1, not {step}")
     check_flat(table.dtype, path)
+    # its compiler takes longer to import than a file to open whose index is known
+    from mfxarray.kernels.grouping import Scan
 
     def blocks() -> Iterator[tuple[int, RecordKeys]]:
         return key_blocks(table, view, path, progress)

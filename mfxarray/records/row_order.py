@@ -9,7 +9,7 @@ import numpy as np
 
 from mfxarray.errors import PlanError
 from mfxarray.formats.tables import Table
-from mfxarray.kernels.grouping import RecordKeys
+from mfxarray.kernels.record_numbers import RecordKeys
 from mfxarray.records.record_keys import Fetch, row_pieces
 
 __all__ = ["ORDER_CAP", "RUNS_CAP", "fetch_ordered", "is_interleaved", "sorted_rows"]

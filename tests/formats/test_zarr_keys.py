@@ -76,6 +76,28 @@ def test_folder_travels_small_and_is_looked_through_again(folder, monkeypatch):
         pickle.loads(sent).keys()
 
 
+def test_systems_that_list_no_descriptors_see_the_same(folder, monkeypatch):
+    found = folder_keys._scan(str(folder), "")
+    monkeypatch.setattr(os, "supports_fd", set())
+    assert folder_keys._scan(str(folder), "") == found
+    assert set(found) == set(ENTRIES)
+
+
+def test_digest_tells_names_sizes_and_times_apart():
+    listings = [
+        {},
+        {"a": (1, 2)},
+        {"b": (1, 2)},
+        {"a": (2, 1)},
+        {"a": (12, 0), "b": (1, 2)},
+        {"a": (1, 20), "b": (1, 2)},
+        {"b": (1, 2), "a": (1, 20)},
+        {"ab": (1, 2)},
+        {"a\udcff": (1, 2**70)},
+    ]
+    assert len({folder_keys._digest(listing) for listing in listings}) == len(listings)
+
+
 def test_changed_file_is_refused(folder):
     keys, before = open_folder(folder), open_folder(folder).identity()
     (folder / "mfx" / "1").write_bytes(b"x" * len(ENTRIES["mfx/1"]))

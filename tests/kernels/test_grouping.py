@@ -1,4 +1,4 @@
-"""The sequential rule, by hand and against plain Python, for every cut into blocks."""
+"""The pass that counts and marks localizations, against the rule in plain Python."""
 
 from __future__ import annotations
 
@@ -7,101 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfxarray.kernels.grouping import (
-    MAX_ITERATIONS,
-    RecordKeys,
-    Scan,
-    last_number,
-    number_records,
-    start_state,
-)
-
-
-def keys_of(n, **columns) -> RecordKeys:
-    kinds = {"keep": bool, "vld": bool, "tid": "i8", "thi": "u1", "sqi": "i8", "itr": "i8"}
-    kinds |= {"fnl": bool}
-    default = {"keep": True, "vld": True}
-    made = {}
-    for name, kind in kinds.items():
-        value = columns.get(name, default.get(name, 0))
-        made[name] = np.ascontiguousarray(np.broadcast_to(np.asarray(value, kind), n))
-    return RecordKeys(**made)
-
-
-def numbered(keys: RecordKeys, keep=None, size=None) -> list[int]:
-    n = len(keys.tid)
-    keep = keys.keep if keep is None else keep
-    state = start_state(0)
-    found = []
-    for start in range(0, n, size or max(n, 1)):
-        part = slice(start, start + (size or n))
-        found += number_records(keys.take(part), keep[part], state).tolist()
-    return found
-
-
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({"itr": [0, 1, 2, 3, 4], "fnl": [0, 0, 0, 0, 1]}, [0, 0, 0, 0, 0]),
-        # head-started tail after a whole one
-        ({"itr": [0, 1, 2, 1, 2]}, [0, 0, 0, 1, 1]),
-        # tracking: the same single iteration again and again; a strict test would give one
-        ({"itr": [0, 1, 3, 3, 3]}, [0, 0, 0, 1, 2]),
-        # aborted, then the next of the same trace: rising numbers fall back
-        ({"itr": [0, 1, 0, 1, 2]}, [0, 0, 1, 1, 1]),
-        # another trace with a rising number
-        ({"itr": [0, 1, 2, 3], "tid": [5, 5, 6, 6]}, [0, 0, 1, 1]),
-        # completed at a number below the one that follows
-        ({"itr": [0, 1, 2, 3], "fnl": [0, 1, 0, 1]}, [0, 0, 1, 1]),
-        # another sequence
-        ({"itr": [0, 1, 2, 3], "sqi": [0, 0, 1, 1]}, [0, 0, 1, 1]),
-        # traces without their head
-        ({"itr": [3, 3, 3], "tid": [1, 2, 3]}, [0, 1, 2]),
-        # dropped records neither begin nor end anything
-        ({"itr": [0, 7, 1], "keep": [1, 0, 1], "tid": [1, 9, 1]}, [0, -1, 0]),
-    ],
-)
-def test_rule_by_hand(columns, expected):
-    keys = keys_of(len(expected), **columns)
-    assert numbered(keys) == expected
-    for size in range(1, len(expected)):
-        assert numbered(keys, size=size) == expected
-
-
-def plain(keys: RecordKeys) -> list[int]:
-    found, number, last = [], -1, None
-    for row in range(len(keys.tid)):
-        if not keys.keep[row]:
-            found.append(-1)
-            continue
-        here = [int(column[row]) for column in (keys.tid, keys.sqi, keys.itr, keys.fnl)]
-        if last is None or here[:2] != last[:2] or here[2] <= last[2] or last[3]:
-            number += 1
-        found.append(number)
-        last = here
-    return found
-
-
-@st.composite
-def some_keys(draw):
-    n = draw(st.integers(0, 40))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return keys_of(
-        n,
-        keep=rng.random(n) < 0.8,
-        vld=rng.random(n) < 0.8,
-        tid=np.sort(rng.integers(0, 5, n)),
-        thi=rng.integers(0, draw(st.integers(1, 3)), n),
-        sqi=rng.random(n) < 0.1,
-        itr=rng.integers(0, 5, n),
-        fnl=rng.random(n) < 0.2,
-    )
-
-
-@settings(max_examples=60, deadline=None)
-@given(some_keys(), st.integers(1, 41))
-def test_numbers_equal_plain_python_for_every_block_size(keys, size):
-    assert numbered(keys, size=size) == plain(keys)
+from mfxarray.kernels.grouping import Scan
+from mfxarray.kernels.record_numbers import MAX_ITERATIONS
+from tests.kernels.record_samples import keys_of, plain, some_keys
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,10 +77,3 @@ def test_falls_and_runs():
     # each thread rises
     scan.feed(keys_of(6, tid=[5, 1, 5, 2, 6, 3], thi=[0, 1, 0, 1, 0, 1]), 0)
     assert (scan.n_runs, scan.falls) == (5, False)
-
-
-def test_the_last_number():
-    state = start_state(7)
-    assert last_number(state) == 6
-    number_records(keys_of(3), np.ones(3, bool), state)
-    assert last_number(state) == 9

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import zarr
 from mfxarray.errors import DataError
 from mfxarray.formats.sources import RecordSource
 from mfxarray.formats.tables import Piece
+from mfxarray.formats.text_table import open_text
 from mfxarray.options import set_options
 from mfxarray.records import column_layout, column_writer, columns
 from mfxarray.records.column_layout import leaves, rows_of_a_chunk
@@ -447,3 +449,18 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: objec
     assert said.endswith("converting run.json: 100%\n")
     spool(measurement(tmp_path, ROWS["one"]))
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_lost_is_said_by_every_opening(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text("tid,tim,x (nm),y (nm)\n1,2,3,4\n1,3,3,4\n1,2,3\n5,6,7,8\n")
+    for _ in range(3):  # the second and the third find the cache
+        (found,) = open_text(path, strict=False)
+        with pytest.warns(UserWarning, match=r"\(line 4\); this row and all after it are lost"):
+            table = spool(found, strict=False)
+        assert table.column(("tim",), 0, 2).tolist() == [2, 3]
+    path.write_text("tid,tim,x (nm),y (nm)\n1,2,3,4\n1,3,3,4\n1,2,3,9\n5,6,7,8\n")
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert spool(open_text(path, strict=False)[0], strict=False).n_rows == 4
