@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mfxarray.errors import DataError
+from mfxarray.formats.hdf5_heaps import heap_texts
 from mfxarray.formats.sources import FileSource
 
 __all__ = ["check_dataset", "children", "guarded", "h5py_module", "member", "opened", "text_attr"]
@@ -187,7 +188,7 @@ def _layout_problem(dataset: Any, source: FileSource) -> str | None:
     return None
 
 
-def text_attr(thing: Any, name: str, *, heaps: bool = False) -> str | list[str] | None:
+def text_attr(thing: Any, name: str, *, source: FileSource | None = None) -> str | list[str] | None:
     """Return an attribute of text as text, one of a list of texts as a list, else None.
 
     Parameters
@@ -196,9 +197,9 @@ def text_attr(thing: Any, name: str, *, heaps: bool = False) -> str | list[str] 
         A group, a dataset, or the file.
     name
         Name of the attribute.
-    heaps
-        Read texts of any length too. They lie in heaps, which must have passed
-        `hdf5_heaps.check_heaps`; without, such an attribute is None.
+    source
+        The file, to read texts of any length too, see `hdf5_heaps.heap_texts` for the errors;
+        without it, such an attribute is None.
     """
     if name not in thing.attrs:
         return None
@@ -207,7 +208,11 @@ def text_attr(thing: Any, name: str, *, heaps: bool = False) -> str | list[str] 
     if count > _ATTR_CAP or count * kind.itemsize > _ATTR_BYTES_CAP:
         return None
     in_heap = kind.metadata is not None and kind.metadata.get("vlen") in (str, bytes)
-    if kind.kind != "S" and not (heaps and in_heap):
+    if in_heap and source is not None:
+        header = h5py_module(source.path).h5o.get_info(thing.id).addr
+        texts = heap_texts(source, header, name, count, thing.file.userblock_size)
+        return [_text(text) for text in texts] if attribute.shape else _text(texts[0])
+    if kind.kind != "S":
         return None
     value = thing.attrs[name]
     if isinstance(value, np.ndarray):

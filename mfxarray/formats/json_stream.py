@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,8 +69,10 @@ class JsonStream:
         """Return path, size, time and layout as text."""
         return f"{self!r} {self.dtype.descr!r} {self.layout.dropped!r}"
 
-    def pieces(self) -> Iterator[tuple[float, Piece]]:
+    def pieces(self) -> Generator[tuple[float, Piece], None, str | None]:
         """Yield the share of the work done and the next piece: all fields of a block of records.
+
+        The value of the generator is the warning, None if there is none.
 
         Raises
         ------
@@ -105,7 +107,7 @@ class JsonStream:
                     yield from self._finish(*waiting.popleft(), others)
             while waiting:
                 yield from self._finish(*waiting.popleft(), others)
-        self._end(problem)
+        return self._end(problem)
 
     def _blocks(self) -> Iterator[RecordBlock]:
         """Yield blocks whose records are long enough to hold all values.
@@ -167,12 +169,14 @@ class JsonStream:
                 memory[number.column][row, number.component] = value
         return record
 
-    def _end(self, problem: DataError | None) -> None:
+    def _end(self, problem: DataError | None) -> str | None:
         if problem is None:
-            return
+            return None
         if self.strict or not isinstance(problem, TruncatedError):
             raise problem
-        warnings.warn(f"{problem.path}: {problem.reason} ({problem.place})", stacklevel=3)
+        text = f"{problem.path}: {problem.reason} ({problem.place})"
+        warnings.warn(text, stacklevel=3)
+        return text
 
 
 class _Parser:

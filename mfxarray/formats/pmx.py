@@ -10,7 +10,6 @@ import numpy as np
 
 from mfxarray.errors import DataError
 from mfxarray.formats.hdf5 import check_dataset, children, member, opened, text_attr
-from mfxarray.formats.hdf5_heaps import check_heaps
 from mfxarray.formats.json_text import parse_json
 from mfxarray.formats.pmx_tables import PmxRecords, frame_table
 from mfxarray.formats.sources import FileSource
@@ -53,13 +52,11 @@ def open_pmx(path: str | os.PathLike[str], *, strict: bool = True) -> tuple[Meas
 
     Notes
     -----
-    Reads the whole file twice or so, to check the heaps of its texts. The table for ParaView is not
-    used: it follows from the records.
+    Reads headers only. The table for ParaView is not used: it follows from the records.
     """
     source = FileSource.open(path)
     with opened(source) as file:
-        check_heaps(source, file.userblock_size)
-        version = text_attr(file, "file_version", heaps=True)
+        version = text_attr(file, "file_version", source=source)
         if version not in _VERSIONS:
             raise DataError(
                 f"is no .pmx file of a known version (file_version {version!r})",
@@ -86,8 +83,8 @@ def _rows(file: Any, source: FileSource) -> Table:
         raise DataError(message, path=source.path, hint=_HINT)
     check_dataset(found, source)
     if found is frame:
-        names = text_attr(frame, "column_names", heaps=True)
-        types = text_attr(frame, "column_types", heaps=True)
+        names = text_attr(frame, "column_names", source=source)
+        types = text_attr(frame, "column_types", source=source)
         return frame_table(frame, names, types, source)
     return PmxRecords.of(records, source)
 
@@ -105,7 +102,7 @@ def _parameters(file: Any, source: FileSource) -> dict[str, Any]:
             check_dataset(child, source)
             found[name] = np.asarray(child[()]).tolist()
     for name in _JSON_ATTRS:
-        text = text_attr(group, name, heaps=True)
+        text = text_attr(group, name, source=source)
         if isinstance(text, str) and text[:1] in ("{", "["):
             found[name] = parse_json(text, path=source.path, place=f"parameters {name}")
         elif text is not None:

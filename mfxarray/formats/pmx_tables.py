@@ -147,8 +147,10 @@ def frame_table(frame: Any, names: Any, types: Any, source: FileSource) -> Colum
     if len(frame.shape) != 2 or not isinstance(names, list) or len(names) != frame.shape[1]:
         raise _bad(source, f"raw/df of shape {frame.shape} has the columns {str(names)[:80]}")
     missing = [name for name in _NEEDED if name not in names]
-    if missing or len(set(names)) != len(names):
-        raise _bad(source, f"raw/df has repeated columns, or lacks {', '.join(missing)}")
+    if missing or "" in names or len(set(names)) != len(names):
+        raise _bad(
+            source, f"raw/df has repeated or nameless columns, or lacks {', '.join(missing)}"
+        )
     types = types if isinstance(types, list) and len(types) == len(names) else []
     columns = _columns(frame, names, dict(zip(names, types, strict=False)))
     dtype = np.dtype([(column.path[0], column.dtype, column.tail) for column in columns])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -111,8 +111,10 @@ class TextStream:
         """Return path, size, time and layout as text."""
         return repr(self)
 
-    def pieces(self) -> Iterator[tuple[float, Piece]]:
+    def pieces(self) -> Generator[tuple[float, Piece], None, str | None]:
         """Yield the share done and pieces of a few 10,000 rows; see `tables.Stream`.
+
+        The value of the generator is the warning if rows are lost, else None.
 
         Raises
         ------
@@ -128,8 +130,10 @@ class TextStream:
             start += count
             if stopped is not None:
                 text = f"{self.source.path}: {stopped.reason} ({stopped.place})"
-                warnings.warn(f"{text}; this row and all after it are lost", stacklevel=2)
-                return
+                text = f"{text}; this row and all after it are lost"
+                warnings.warn(text, stacklevel=2)
+                return text
+        return None
 
     def _blocks(self) -> Iterator[tuple[bytes, int, float]]:
         """Yield whole lines, the number of the first, and the share of the file."""

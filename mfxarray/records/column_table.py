@@ -40,6 +40,8 @@ class ColumnTable:
         Hash of the source, its state, and how it was read.
     missing_rows
         Ranges of rows (start, stop) that a damaged source lost.
+    lost
+        What a damaged source lost, in words, where it does not count its rows.
     """
 
     path: str
@@ -48,6 +50,7 @@ class ColumnTable:
     chunk_rows: int
     key: str
     missing_rows: tuple[tuple[int, int], ...] = ()
+    lost: str | None = None
     columnar: ClassVar[bool] = True
 
     @property

@@ -143,6 +143,12 @@ def test_refused(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["raw/df"].attrs["column_names"] = [*COLUMNS.replace("tid", "tix").split()]
     refuse(path, "lacks tid", read_all)
+    names = [name if name != "fluo" else "" for name in COLUMNS.split()]
+    assert "" in names
+    save_flat(path, flat())
+    with h5py.File(path, "a") as file:
+        file["raw/df"].attrs["column_names"] = names
+    refuse(path, "nameless columns", read_all)
     save_flat(path, flat())
     with h5py.File(path, "a") as file:
         file["raw/df"][7, 6] = 0.5
