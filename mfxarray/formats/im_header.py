@@ -1,9 +1,6 @@
-"""What the header of a NanoSIMS image says, checked before it is believed.
+"""What the header of a NanoSIMS image says about its data, checked before it is believed.
 
-Offsets are computed from the counts in the header, never searched for, because left-over memory
-between the records holds stray copies of the markers. The sum of all record sizes must meet the
-marker ``Anal_param_nano`` a fixed distance before the first pixel; where it does not, only the
-fields at fixed places are used.
+The places come from `im_places`; everything else that a header holds is in `im_tree`.
 """
 
 from __future__ import annotations
@@ -13,25 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mfxarray.formats.im_layout import (
-    B_FIELD_SIZE,
-    EM_BLOCKS,
-    IMAGE_TAIL,
-    STRUCTS,
-    TROLLEY_TABLE,
-    mass_pointers,
-    unpack,
+from mfxarray.formats.im_layout import B_FIELD_VERSIONS, EM_BLOCKS, STRUCTS, unpack
+from mfxarray.formats.im_places import (
+    KINDS,
+    TAIL_RECORDS,
+    HeaderFault,
+    SettingsPlace,
+    find_masses,
+    find_settings,
 )
 
 __all__ = ["HeaderFault", "Masses", "Parameters", "iso_date", "read_masses", "read_parameters"]
 
 _NOT_MEASURED = 2147483647
-_MAX_B_FIELDS = 72  # as many pointers as Mask_nano has
-_BIS = 4680  # from Anal_param_nano to Anal_param_nano_bis
-
-
-class HeaderFault(Exception):  # noqa: N818 - carried to the user as a warning, not as an error
-    """A part of the header that contradicts itself."""
+_OF_THE_BIS = [f"em{n}_{what}" for n in (6, 7) for what in ("yield", "background", "deadtime")]
+_OF_THE_BIS.append("structname")
 
 
 @dataclass(frozen=True)
@@ -90,23 +83,24 @@ def read_masses(header: bytes, order: str, release: int) -> Masses:
     HeaderFault
         If the number of masses or a mass cannot be right.
     """
-    mask_name = "Mask_im_old" if mass_pointers(release) == 10 else "Mask_im_v4108"
     start = STRUCTS["Def_analysis"].size
-    if start + STRUCTS[mask_name].size > len(header):
-        raise HeaderFault("the header ends before the mass table")
-    mask = unpack(mask_name, header, start, order)
-    table, count = start + STRUCTS[mask_name].size, mask["nb_mass"]
-    end = table + 288 * count
-    if not 1 <= count <= mass_pointers(release) or end + 24 > len(header):
-        raise HeaderFault(f"the mass table cannot hold {count} masses")
-    rows = tuple(_mass(header, table + 192 * i, order) for i in range(count))
-    follower = unpack("Poly_list", header, end, order)["structname"]
-    return Masses(rows, end, follower, mask["anal_duration"], mask["cycle_number"])
+    number = unpack("Def_analysis", header, 0, order)["analysis_type"]
+    if number not in KINDS:
+        raise HeaderFault(f"the mask of analysis type {number} is not documented")
+    place = find_masses(header, order, KINDS[number], release)
+    mask = unpack(place.mask, header, start, order)
+    size = STRUCTS[place.mass].size
+    rows = tuple(
+        _mass(place.mass, header, place.table + size * i, order) for i in range(place.count)
+    )
+    follower = unpack("Poly_list", header, place.end, order)["structname"]
+    planned = mask.get("cycle_number", mask.get("nb_cycle", 0))
+    return Masses(rows, place.end, follower, mask.get("anal_duration", 0), planned)
 
 
-def _mass(header: bytes, place: int, order: str) -> dict[str, Any]:
-    row = unpack("Tab_mass", header, place, order)
-    row["symbol"] = unpack("Polyatomique", header, place + 48, order)["string"]
+def _mass(name: str, header: bytes, place: int, order: str) -> dict[str, Any]:
+    row = unpack(name, header, place, order)
+    row["symbol"] = row["poly"]["string"]
     if not 0.0 <= row["mass_amu"] < 1e4:
         raise HeaderFault(f"a mass of {row['mass_amu']:g} u stands in the mass table")
     return row
@@ -120,16 +114,19 @@ def read_parameters(header: bytes, order: str, masses: Masses) -> Parameters:
     HeaderFault
         If the records do not add up to the length of the header.
     """
-    nano, first, size, anchor = _locate(header, order, masses.end)
+    definition = unpack("Def_analysis", header, 0, order)
+    kind, release = KINDS[definition["analysis_type"]], definition["release"]
+    place = find_settings(header, order, kind, find_masses(header, order, kind, release))
+    nano = unpack("Mask_nano", header, place.nano, order)
     b_fields = [
-        _b_field(header, first + i * size, order, nano["version"], size)
-        for i in range(nano["nb_bfield"])
+        _b_field(header, place.first + i * place.size, order, place) for i in range(place.count)
     ]
-    param = unpack("Anal_param_nano", header, anchor, order)
-    primary = unpack("Ap_primary_nano", header, anchor + 288, order)
-    secondary = unpack("Ap_secondary_nano", header, anchor + 840, order)
-    more = unpack("Def_analysis_bis", header, anchor + 1840, order)
-    bis = unpack("Anal_param_nano_bis", header, anchor + _BIS, order)
+    param = unpack("Anal_param_nano", header, place.anchor, order)
+    start = place.anchor + TAIL_RECORDS["Def_analysis_bis"]
+    more = unpack("Def_analysis_bis", header, start, order, ("magic", "sample_name"))
+    start = place.anchor + TAIL_RECORDS["Anal_param_nano_bis"]
+    bis = unpack("Anal_param_nano_bis", header, start, order, _OF_THE_BIS)
+    primary, secondary = param["primary"], param["secondary"]
     attrs = {
         "nano_version": nano["version"],
         "comment": param["comment"],
@@ -150,43 +147,18 @@ def read_parameters(header: bytes, order: str, masses: Masses) -> Parameters:
     )
 
 
-def _locate(header: bytes, order: str, lists: int) -> tuple[dict[str, Any], int, int, int]:
-    """Return Mask_nano, the first byte and the size of the B-field records, the anchor."""
-    anchor = len(header) - IMAGE_TAIL
-    if anchor < 0 or header[anchor : anchor + 15] != b"Anal_param_nano":
-        raise HeaderFault(f"Anal_param_nano is not at byte {anchor}, where it belongs")
-    count = unpack("Poly_list", header, lists, order)["nb_poly"]
-    place = lists + 24 + 144 * count
-    first = place + STRUCTS["Mask_nano"].size
-    if count < 0 or first > anchor:
-        raise HeaderFault(f"the list of polyatomic ions cannot hold {count}")
-    nano = unpack("Mask_nano", header, place, order)
-    number = nano["nb_bfield"]
-    if not 1 <= number <= _MAX_B_FIELDS:
-        raise HeaderFault(f"{number} B fields are claimed")
-    size, rest = divmod(anchor - first, number)
-    if rest or size < 56 or size != B_FIELD_SIZE.get(nano["version"], size):
-        raise HeaderFault(
-            f"{number} B-field records of layout version {nano['version']} do not fill "
-            f"the {anchor - first} bytes before Anal_param_nano"
-        )
-    return nano, first, size, anchor
-
-
-def _b_field(header: bytes, place: int, order: str, version: int, size: int) -> dict[str, Any]:
-    head = unpack("Tab_BField_nano", header, place, order)
+def _b_field(header: bytes, start: int, order: str, place: SettingsPlace) -> dict[str, Any]:
+    known = place.version in B_FIELD_VERSIONS
+    name = f"Tab_BField_nano_v{place.version}" if known else "Tab_BField_nano"
+    record = unpack(name, header, start, order)
     field: dict[str, Any] = {
-        "selected": head["selected"] == 1,
-        "dac": head["b_field"],
-        "wait_us": head["wait"],
-        "dwell_us": head["count_us_per_pixel"],
+        "selected": record["selected"] == 1,
+        "dac": record["b_field"],
+        "wait_us": record["wait"],
+        "dwell_us": record["count_us_per_pixel"],
     }
-    if version >= 4:  # before, n_frames was not written
-        field["n_frames"] = head["n_frames"]
-    rows, stride = TROLLEY_TABLE.get(version, (0, 0))
-    found = [
-        unpack("Tab_Trolley_nano", header, place + 56 + i * stride, order) for i in range(rows)
-    ]
+    if place.version >= 4:  # before, n_frames was not written
+        field["n_frames"] = record["n_frames"]
     field["trolleys"] = [
         {
             "index": index,
@@ -195,7 +167,7 @@ def _b_field(header: bytes, place: int, order: str, version: int, size: int) -> 
             "mass_u": _finite(row["amu"]),
             "radius_mm": _finite(row["radius"]),
         }
-        for index, row in enumerate(found)
+        for index, row in enumerate(record.get("trolleys", []))
         if row["valid"] == 1 and row["num"] >= 0
     ]
     return field

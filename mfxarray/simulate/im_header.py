@@ -10,19 +10,13 @@ from typing import Any
 import numpy as np
 
 from mfxarray.formats.im import Detector
-from mfxarray.formats.im_layout import (
-    B_FIELD_SIZE,
-    IMAGE_TAIL,
-    STRUCTS,
-    TROLLEY_TABLE,
-    mass_pointers,
-    pack,
-)
+from mfxarray.formats.im_layout import B_FIELD_VERSIONS, mass_pointers
+from mfxarray.simulate.im_records import RELEASES, header_from
 
 __all__ = ["ImHeader", "header_bytes"]
 
-# Mask_nano.version -> release of the file, release of Anal_param_nano, byte order
-_RELEASES = {2: (5, 1, ">"), 4: (9, 4, ">"), 8: (11, 7, ">"), 9: (4108, 7, "<"), 10: (4108, 8, "<")}
+# as the instruments wrote them: Sun until 2011, then Windows
+_ORDERS = {2: ">", 4: ">", 8: ">", 9: "<", 10: "<"}
 _CYCLES_MAX = 2**15 - 1  # Header_image.z is a short integer; readers count by the file size
 _DEFAULT = (
     Detector("12C", "12C", 12.0, 1),
@@ -89,13 +83,13 @@ class ImHeader:
     dead_time_ns: int = 44
 
     def __post_init__(self) -> None:
-        if self.version not in _RELEASES:
-            raise ValueError(f"version must be one of {sorted(_RELEASES)}, not {self.version}")
+        if self.version not in RELEASES:
+            raise ValueError(f"version must be one of {sorted(RELEASES)}, not {self.version}")
         if self.pixel_bytes not in (2, 4):
             raise ValueError(f"pixel_bytes must be 2 or 4, not {self.pixel_bytes}")
         if self.polarity not in ("-", "+"):
             raise ValueError(f'polarity must be "-" or "+", not {self.polarity!r}')
-        most = mass_pointers(_RELEASES[self.version][0])
+        most = mass_pointers(RELEASES[self.version][0])
         if not 1 <= len(self.detectors) <= most:
             raise ValueError(f"version {self.version} stores 1 to {most} detectors")
         if not (0 < self.height < 2**15 and 0 < self.width < 2**15 and self.frames >= 0):
@@ -106,7 +100,7 @@ class ImHeader:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Pixel type as written."""
-        return np.dtype(f"{_RELEASES[self.version][2]}u{self.pixel_bytes}")
+        return np.dtype(f"{_ORDERS[self.version]}u{self.pixel_bytes}")
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -116,138 +110,126 @@ class ImHeader:
 
 def header_bytes(header: ImHeader) -> bytes:
     """Return all bytes before the first pixel."""
-    release, _, order = _RELEASES[header.version]
-    mask = "Mask_im_v4108" if mass_pointers(release) == 60 else "Mask_im_old"
-    table = STRUCTS["Def_analysis"].size + STRUCTS[mask].size
-    lists = table + 288 * len(header.detectors)
-    nano = lists + STRUCTS["Poly_list"].size
-    first = nano + STRUCTS["Mask_nano"].size
-    anchor = first + header.b_fields * B_FIELD_SIZE[header.version]
-    buffer = bytearray(anchor + IMAGE_TAIL)
-    _pack_definition(buffer, order, header, release, mask)
-    for i, detector in enumerate(header.detectors):
-        _pack_mass(buffer, table + 192 * i, order, header, detector)
-    pack("Poly_list", buffer, lists, order, {"structname": "Poly_list"})
-    _pack_nano(buffer, nano, order, header)
-    for i in range(header.b_fields):
-        _pack_b_field(buffer, first + i * B_FIELD_SIZE[header.version], order, header, i)
-    _pack_parameters(buffer, anchor, order, header)
-    _pack_image(buffer, order, header)
-    return bytes(buffer)
+    content = {
+        "definition": _definition(header),
+        "mask": _mask(header),
+        "masses": [_mass(header, detector) for detector in header.detectors],
+        "scan": _scan(header),
+        "b_fields": [_b_field(header, number) for number in range(header.b_fields)],
+        "parameters": _parameters(header),
+        "sample": {"release": 1, "sample": header.sample},
+        "detectors": _multipliers((6, 7), header),
+        "image": _image(header),
+    }
+    return header_from(
+        content,
+        analysis_type=header.analysis_type,
+        version=header.version,
+        order=_ORDERS[header.version],
+    )
 
 
-def _pack_definition(
-    buffer: bytearray, order: str, header: ImHeader, release: int, mask: str
-) -> None:
+def _definition(header: ImHeader) -> dict[str, Any]:
     when = datetime.fromisoformat(header.date)
-    definition = {
-        "release": release,
-        "analysis_type": header.analysis_type,
-        "hdr_size": len(buffer),
+    return {
         "data_present": int(header.frames > 0),
         "analysis_name": "IMAGE ACQUISITION",
-        "username": header.user,
+        "user": header.user,
         "date": when.strftime("%d.%m.%y"),
-        "hour": when.strftime("%H:%M"),
+        "time": when.strftime("%H:%M"),
     }
-    pack("Def_analysis", buffer, 0, order, definition)
-    plane = header.height * header.width * header.dwell_us * 1e-6
-    masses = {
-        "anal_duration": round(plane * header.frames),
-        "cycle_number": header.frames,
-        "nb_mass": len(header.detectors),
-    }
-    pack(mask, buffer, STRUCTS["Def_analysis"].size, order, masses)
 
 
-def _pack_mass(
-    buffer: bytearray, place: int, order: str, header: ImHeader, detector: Detector
-) -> None:
-    row = {
-        "trolley_index": detector.trolley,
-        "mass_amu": detector.mass,
-        "counting_time": header.height * header.width * header.dwell_us * 1e-6,
+def _frame_time(header: ImHeader) -> float:
+    return header.height * header.width * header.dwell_us * 1e-6
+
+
+def _mask(header: ImHeader) -> dict[str, Any]:
+    return {
+        "duration": round(_frame_time(header) * header.frames),
+        "planned_cycles": header.frames,
     }
-    pack("Tab_mass", buffer, place, order, row)
+
+
+def _mass(header: ImHeader, detector: Detector) -> dict[str, Any]:
     # the vendor's software writes a blank after every atom of a cluster
     stored = f"{detector.label} " if " " in detector.label else detector.label
-    pack("Polyatomique", buffer, place + 48, order, {"string": stored})
-
-
-def _pack_nano(buffer: bytearray, place: int, order: str, header: ImHeader) -> None:
-    columns, rows = header.raster_pixels or (header.width, header.height)
-    values = {
-        "version": header.version,
-        "nx_max": columns,
-        "ny_max": rows,
-        "scanning_mode": 1,
-        "nb_bfield": header.b_fields,
+    return {
+        "trolley": detector.trolley,
+        "mass": detector.mass,
+        "count_time": _frame_time(header),
+        "species": {"label": stored},
     }
-    for suffix in ("", "_blank"):
-        values |= {f"nx_low{suffix}": 1, f"nx_high{suffix}": header.width}
-        values |= {f"ny_low{suffix}": 1, f"ny_high{suffix}": header.height}
-    pack("Mask_nano", buffer, place, order, values)
 
 
-def _pack_b_field(buffer: bytearray, place: int, order: str, header: ImHeader, number: int) -> None:
-    head = {
+def _scan(header: ImHeader) -> dict[str, Any]:
+    columns, rows = header.raster_pixels or (header.width, header.height)
+    values = {"raster_columns": columns, "raster_rows": rows, "scanning": 1}
+    for frame in ("scan", "counted"):
+        values |= {f"{frame}_first_column": 1, f"{frame}_last_column": header.width}
+        values |= {f"{frame}_first_row": 1, f"{frame}_last_row": header.height}
+    return values
+
+
+def _b_field(header: ImHeader, number: int) -> dict[str, Any]:
+    rows, *_ = B_FIELD_VERSIONS[header.version]
+    used = {detector.trolley: i for i, detector in enumerate(header.detectors)}
+    return {
         "selected": int(number == 0),
         "b_field": 1000000 + number,
-        "count_us_per_pixel": header.dwell_us,
-        "n_frames": 1,
+        "dwell_time": header.dwell_us,
+        "frames": 1,
+        "trolleys": [
+            _trolley(row, used[row], header.detectors[used[row]])
+            for row in range(rows)
+            if row in used
+        ],
     }
-    pack("Tab_BField_nano", buffer, place, order, head)
-    used = {detector.trolley: i for i, detector in enumerate(header.detectors)}
-    rows, stride = TROLLEY_TABLE[header.version]
-    for row in range(rows):
-        values: dict[str, Any] = {"valid": 0, "num": -2}
-        if row in used:
-            detector = header.detectors[used[row]]
-            values = {"symbol": detector.label, "amu": detector.mass, "valid": 1, "num": used[row]}
-        pack("Tab_Trolley_nano", buffer, place + 56 + row * stride, order, values)
 
 
-def _pack_parameters(buffer: bytearray, anchor: int, order: str, header: ImHeader) -> None:
+def _trolley(row: int, number: int, detector: Detector) -> dict[str, Any]:
+    return {
+        "row": row,
+        "label": detector.label,
+        "mass": detector.mass,
+        "valid": 1,
+        "mass_index": number,
+    }
+
+
+def _parameters(header: ImHeader) -> dict[str, Any]:
     start, end = header.primary_current_pa
-    release = _RELEASES[header.version][1]
-    param = {"structname": "Anal_param_nano", "release": release, "comment": header.comment}
-    primary = {
-        "ion": "Cs+" if header.polarity == "-" else "O-",
-        "current_t0": start,
-        "current_end": 2**31 - 1 if end is None else end,
-        "raster": header.raster_um,
+    negative = header.polarity == "-"
+    return {
+        "comment": header.comment,
+        "primary": {
+            "ion": "Cs+" if negative else "O-",
+            "current_start": start,
+            "current_end": 2**31 - 1 if end is None else end,
+            "raster": header.raster_um,
+        },
+        "secondary": {
+            "e0w": -8000.0 if negative else 8000.0,
+            **_multipliers(range(1, 6), header),
+        },
     }
-    secondary = {"e0w": -8000.0 if header.polarity == "-" else 8000.0}
-    secondary |= _multipliers(range(1, 6), header)
-    pack("Anal_param_nano", buffer, anchor, order, param)
-    pack("Ap_primary_nano", buffer, anchor + 288, order, primary)
-    pack("Ap_secondary_nano", buffer, anchor + 840, order, secondary)
-    more = {"magic": 2306, "release": 1, "sample_name": header.sample}
-    pack("Def_analysis_bis", buffer, anchor + 1840, order, more)
-    buffer[anchor + 3888 : anchor + 3898] = b"Anal_param"
-    buffer[anchor + 4304 : anchor + 4314] = b"Setup_soft"
-    if release >= 5:
-        bis = {"structname": "Anal_param_nano_bis", **_multipliers((6, 7), header)}
-        pack("Anal_param_nano_bis", buffer, anchor + 4680, order, bis)
 
 
 def _multipliers(numbers: Iterable[int], header: ImHeader) -> dict[str, float]:
     found: dict[str, float] = {}
     for number in numbers:
-        found |= {f"em{number}_yield": 100.0, f"em{number}_deadtime": header.dead_time_ns}
+        found |= {f"em{number}_yield": 100.0, f"em{number}_dead_time": header.dead_time_ns}
     return found
 
 
-def _pack_image(buffer: bytearray, order: str, header: ImHeader) -> None:
+def _image(header: ImHeader) -> dict[str, Any]:
     filled = header.frames > 0
-    values = {
-        "size_self": 84,
-        "type": int(header.frames > 1),
-        "w": header.width,
-        "h": header.height,
-        "d": header.pixel_bytes,
-        "n": len(header.detectors) if filled else 0,
-        "z": min(header.frames, _CYCLES_MAX),
+    return {
+        "stack": int(header.frames > 1),
+        "columns": header.width,
+        "rows": header.height,
+        "pixel_bytes": header.pixel_bytes,
+        "mass_count": len(header.detectors) if filled else 0,
+        "frames": min(header.frames, _CYCLES_MAX),
         "raster": int(header.raster_um * 1000) if filled else 0,
     }
-    pack("Header_image", buffer, len(buffer) - STRUCTS["Header_image"].size, order, values)

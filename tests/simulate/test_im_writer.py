@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfxarray.formats.im import Detector, open_im
+from mfxarray.simulate import im_header
 from mfxarray.simulate.im_writer import ImHeader, header_bytes, write_im
 
 VERSIONS = [2, 4, 8, 9, 10]
@@ -230,3 +231,106 @@ def test_target_appears_only_when_complete(tmp_path: Path) -> None:
 def test_impossible_headers(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|stores"):
         ImHeader(**wrong)
+
+
+# --- kinds of files -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("roll", [(1, 1), (0, -1), (-2, 5)])
+def test_glitch_is_undone_by_that_roll(tmp_path: Path, roll: tuple[int, int]) -> None:
+    header = ImHeader(FIVE, 9, 7, 3, 4, 2)
+    frames = counts(header)
+    write_im(tmp_path / "a.im", frames, header, roll=roll)
+    assert np.array_equal(open_im(tmp_path / "a.im", roll=roll).stack.read(0, 3), frames)
+    stored = open_im(tmp_path / "a.im").stack.read(0, 3)
+    assert np.array_equal(stored[:, :, 0, 0], frames[:, :, roll[0] % 9, roll[1] % 7])
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, 1000])
+def test_cut_bytes(tmp_path: Path, cut: int) -> None:
+    header = ImHeader(FIVE, 9, 7, 3)
+    write_im(tmp_path / "a.im", counts(header), header)
+    write_im(tmp_path / "b.im", counts(header), header, cut_bytes=cut)
+    whole = (tmp_path / "a.im").read_bytes()
+    assert (tmp_path / "b.im").read_bytes() == whole[: len(whole) - cut]
+
+
+@pytest.mark.parametrize("cut", [-1, 10**6])
+def test_impossible_cuts(tmp_path: Path, cut: int) -> None:
+    header = ImHeader(FIVE, 9, 7, 1)
+    with pytest.raises(ValueError, match="cut_bytes must be 0 to"):
+        write_im(tmp_path / "a.im", counts(header), header, cut_bytes=cut)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("given", [0, 1, 5])
+def test_more_or_fewer_frames_than_the_header_says(tmp_path: Path, given: int) -> None:
+    header = ImHeader(FIVE, 4, 4, 3)
+    frames = counts(ImHeader(FIVE, 4, 4, max(given, 1)))[:given]
+    write_im(tmp_path / "a.im", frames, header, exact=False)
+    file = open_im(tmp_path / "a.im")
+    assert np.array_equal(file.stack.read(0, given), frames)
+    assert len(file.warnings) == 1
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    version=st.sampled_from(VERSIONS),
+    order=st.sampled_from("<>"),
+    pixel_bytes=st.sampled_from([2, 4]),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    raster=st.none() | st.tuples(st.integers(9, 512), st.integers(9, 512)),
+    frames=st.integers(1, 4),
+    labels=st.lists(st.sampled_from(["12C", "13C", "12C 14N", "SE"]), min_size=1, max_size=10),
+    b_fields=st.integers(1, 3),
+    roll=st.tuples(st.integers(-3, 3), st.integers(-3, 3)),
+    interleave=st.booleans(),
+    cut=st.integers(0, 60),
+)
+def test_any_kind_reads_back(tmp_path: Path, **drawn: Any) -> None:
+    known = {"12C": (1, 12.0), "13C": (2, 13.003), "12C 14N": (3, 26.003), "SE": (8, 0.0)}
+    channels = tuple(
+        Detector("", "" if label == "SE" else label, known[label][1], known[label][0])
+        for label in drawn["labels"]
+    )
+    height, width = drawn["size"]
+    header = ImHeader(
+        channels,
+        height,
+        width,
+        drawn["frames"],
+        drawn["version"],
+        drawn["pixel_bytes"],
+        raster_pixels=drawn["raster"],
+        b_fields=drawn["b_fields"],
+    )
+    path, rolled = tmp_path / "a.im", drawn["roll"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(im_header._ORDERS, drawn["version"], drawn["order"])
+        frames = counts(header)
+        # one complete image must stay, or the file is refused
+        most = frames[0].nbytes - 1 if len(frames) > 1 else frames.nbytes - frames[0, 0].nbytes
+        cut = min(drawn["cut"], most)
+        write_im(path, frames, header, roll=rolled, cut_bytes=cut)
+    file = open_im(path, roll=rolled, incomplete="pad")
+    assert file.stack.dtype == np.dtype(f"{drawn['order']}u{drawn['pixel_bytes']}")
+    assert [one.label for one in file.detectors] == [one.label for one in channels]
+    columns, rows = drawn["raster"] or (width, height)
+    assert file.pixel_size_um == pytest.approx((20 / columns, 20 / columns))
+    assert ("scanned_frame" in file.attrs) == ((columns, rows) != (width, height))
+    lost = np.zeros((len(frames), len(channels), height * width), bool)
+    for frame, detector, start, stop in file.attrs.get("missing_pixels", []):
+        lost[frame, detector, start:stop] = True
+    stored = np.roll(frames, (-rolled[0], -rolled[1]), (2, 3)).reshape(lost.shape)
+    assert lost.sum() == -(-cut // drawn["pixel_bytes"])
+    expected = np.where(lost, 0, stored).reshape(frames.shape)
+    found = file.stack.read(0, drawn["frames"])
+    assert np.array_equal(found, np.roll(expected, rolled, (2, 3)))
+    if drawn["interleave"]:
+        again = open_im(path, roll=rolled, incomplete="pad", interleave=True)
+        switched = again.stack.read(0, again.stack.n_frames)
+        assert switched.sum(dtype=int) == found.sum(dtype=int)
+        again_lost = sum(stop - start for *_, start, stop in again.attrs.get("missing_pixels", []))
+        assert again_lost == lost.sum()
