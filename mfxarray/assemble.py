@@ -16,6 +16,7 @@ from mfxarray.chunked.blocks import column_array, field_array, frame_array, reco
 from mfxarray.chunked.plan import cut_frames, cut_rows
 from mfxarray.chunked.shortcuts import remember_iterations, remember_selection
 from mfxarray.formats.im import ImFile
+from mfxarray.formats.im_series import InterleavedStack
 from mfxarray.formats.localizations import (
     LocalizationFile,
     extract,
@@ -235,12 +236,13 @@ def _ion_images(file: ImFile, frames: tuple[int, ...], data: Any) -> xr.DataArra
         "trolley": np.array([detector.trolley for detector in file.detectors]),
         "y": (np.arange(height) + 0.5) * file.pixel_size_um[0],
         "x": (np.arange(width) + 0.5) * file.pixel_size_um[1],
+        **file.coords,
     }
     known = by_name(ION_IMAGES)
     coords = {
         name: (known[name].dims, value, known[name].attrs()) for name, value in values.items()
     }
-    opened = origin("open_mims", file.stack.file.describe(), {"roll": file.stack.roll})
+    opened = origin("open_mims", file.stack.file.describe(), file.choices)
     attrs = {**known["counts"].attrs(), **file.attrs, **opened}
     encoding = {"preferred_chunks": {"frame": frames}}
     counts = xr.Variable(known["counts"].dims, data, attrs, encoding)
@@ -279,12 +281,14 @@ def _row_chunks(file: LocalizationFile, chunk_bytes: int | None) -> tuple[int, .
     )
 
 
-def _frame_chunks(stack: StackSource, chunk_bytes: int | None) -> tuple[int, ...]:
+def _frame_chunks(
+    stack: StackSource | InterleavedStack, chunk_bytes: int | None
+) -> tuple[int, ...]:
     wished = chunk_bytes or get_options().chunk_bytes
     return cut_frames(stack.n_frames, _frame_bytes(stack), wished)
 
 
-def _frame_bytes(stack: StackSource) -> int:
+def _frame_bytes(stack: StackSource | InterleavedStack) -> int:
     return int(np.prod(stack.frame_shape)) * stack.dtype.itemsize
 
 

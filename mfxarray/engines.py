@@ -58,10 +58,11 @@ class MinfluxBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """Return the localizations; see `open_minflux`."""
         from mfxarray.assemble import lazy_localizations
-        from mfxarray.formats.openers import open_measurements, pick
+        from mfxarray.formats.openers import pick
+        from mfxarray.opening.measurements import measurements_of
         from mfxarray.opening.minflux import localization_file
 
-        wanted = pick(open_measurements(filename_or_obj, strict=strict, units=units), dataset)
+        wanted = pick(measurements_of(filename_or_obj, strict=strict, units=units), dataset)
         file = localization_file(wanted, records=records, view=view, strict=strict)
         found = lazy_localizations(file, masked=masked, chunk_bytes=chunk_bytes)
         return found if drop_variables is None else found.drop_vars(drop_variables)
@@ -106,6 +107,9 @@ class MimsBackendEntrypoint(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "roll",
+        "interleave",
+        "incomplete",
+        "zero_tail",
         "chunk_bytes",
     )
 
@@ -115,13 +119,23 @@ class MimsBackendEntrypoint(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         roll: tuple[int, int] | str = (0, 0),
+        interleave: bool = False,
+        incomplete: str = "drop",
+        zero_tail: str = "keep",
         chunk_bytes: int | None = None,
     ) -> xr.Dataset:
         """Return the stack; see `open_mims`."""
         from mfxarray.assemble import lazy_ion_images
         from mfxarray.opening.mims import open_images
 
-        counts = lazy_ion_images(open_images(filename_or_obj, roll), chunk_bytes=chunk_bytes)
+        file = open_images(
+            filename_or_obj,
+            roll=roll,
+            interleave=interleave,
+            incomplete=incomplete,
+            zero_tail=zero_tail,
+        )
+        counts = lazy_ion_images(file, chunk_bytes=chunk_bytes)
         found = counts.to_dataset(name="counts")
         return found if drop_variables is None else found.drop_vars(drop_variables)
 

@@ -144,7 +144,21 @@ ION_IMAGES: tuple[Variable, ...] = (
     Variable("trolley", ("detector",), "int64", None, "row in the trolley table", "trolley_index"),
     Variable("y", ("y",), "float64", "µm", "position of the pixel centre, downwards"),
     Variable("x", ("x",), "float64", "µm", "position of the pixel centre, to the right"),
+    Variable("species", ("detector",), "str", None, "species with isotopes and charge"),
+    Variable("dwell_time_s", ("detector",), "float64", "s", "dwell time of a pixel"),
+    Variable("recorded", ("frame", "detector"), "bool", None, "every pixel was recorded"),
+    Variable("plane", ("frame",), "int64", "1", "plane of the file that the frame is a part of"),
+    Variable("series", ("frame",), "int64", "1", "series of the plane, counted from 0"),
+    Variable("file", ("frame",), "int64", "1", "number of the file in attrs['files']"),
     Variable("exposure", ("y", "x"), "int64", "1", "frames that cover the pixel"),
+    Variable("n_frames", (), "int64", "1", "frames in the sum"),
+    Variable(
+        "variance",
+        ("frame", "detector", "y", "x"),
+        "float64",
+        "counts^2",
+        "variance of secondary ion counts",
+    ),
 )
 
 

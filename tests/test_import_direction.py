@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "minflux": {"chunked", "formats", "kernels"},
     "mims": {"chunked", "formats", "kernels", "opening"},
     "assemble": {"formats", "records", "chunked"},
-    "opening": {"assemble", "formats", "records"},
+    "opening": {"assemble", "chunked", "formats", "records"},
     "engines": {"assemble", "formats", "opening"},
     "stores": {"chunked"},
     "simulate": {"formats", "kernels", "writers"},

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mfxarray.errors import DataError
 from mfxarray.formats.im_attrs import (
     Detector,
     count_attrs,
@@ -17,38 +16,20 @@ from mfxarray.formats.im_attrs import (
     name_detectors,
     pixel_size,
     planned_frame,
+    scanned_frame,
 )
-from mfxarray.formats.im_header import (
-    HeaderFault,
-    Masses,
-    Parameters,
-    read_masses,
-    read_parameters,
-)
-from mfxarray.formats.im_layout import STRUCTS, unpack
+from mfxarray.formats.im_frames import Frames, dwell_times, interleaved_frames, plain_frames
+from mfxarray.formats.im_head import ImageHead, read_image_head
+from mfxarray.formats.im_planes import Planes, drop_zero_tail, find_planes
+from mfxarray.formats.im_roll import find_roll, given_roll
+from mfxarray.formats.im_series import InterleavedStack
+from mfxarray.formats.im_species import find_species
 from mfxarray.formats.sources import FileSource, StackSource
+from mfxarray.formats.species import Species
 
-__all__ = ["ANALYSIS_TYPES", "Detector", "ImFile", "open_im"]
+__all__ = ["Detector", "ImFile", "open_im"]
 
-ANALYSIS_TYPES = {
-    21: "depth profile",
-    22: "line scan with the stage",
-    25: "energy scan",
-    26: "isotope spot",
-    27: "image",
-    29: "grain-mode image",
-    30: "grain-mode isotope",
-    31: "mass, beam or trolley scan",
-    32: "pulse-height distribution",
-    34: "tool scan",
-    35: "beam stability",
-    39: "line-scan image with the beam",
-    40: "line scan with the beam",
-    41: "image with the sample stage",
-}
-_IMAGES = (27, 29, 39)
-_MAX_HEADER = 10 * 2**20
-_HEAD, _TAIL = STRUCTS["Def_analysis"].size, STRUCTS["Header_image"].size
+_DEFAULTS = {"interleave": False, "incomplete": "drop", "zero_tail": "keep"}
 
 
 @dataclass(frozen=True)
@@ -67,16 +48,34 @@ class ImFile:
         What the header says, JSON-able; a key is absent where the file has no valid value.
     warnings
         Sentences for the user about what does not fit together.
+    species
+        What every detector counts, None where that is not known.
+    coords
+        More labels, by the names of `schema.ION_IMAGES`: ``species`` always; ``recorded`` where an
+        image is missing or incomplete; ``plane`` and ``series`` of interleaved frames;
+        ``dwell_time_s`` where detectors differ in it.
+    choices
+        The options that shaped the pixels, JSON-able, for the record.
     """
 
-    stack: StackSource
+    stack: StackSource | InterleavedStack
     detectors: tuple[Detector, ...]
     pixel_size_um: tuple[float, float]
     attrs: dict[str, Any]
     warnings: tuple[str, ...]
+    species: tuple[Species | None, ...] = ()
+    coords: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict, compare=False)
+    choices: dict[str, Any] = field(default_factory=dict)
 
 
-def open_im(path: str | os.PathLike[str], *, roll: tuple[int, int] | str = (0, 0)) -> ImFile:
+def open_im(
+    path: str | os.PathLike[str],
+    *,
+    roll: tuple[int, int] | str = (0, 0),
+    interleave: bool = False,
+    incomplete: str = "drop",
+    zero_tail: str = "keep",
+) -> ImFile:
     """Return the header and the pinned pixels of a NanoSIMS image file.
 
     Parameters
@@ -85,7 +84,15 @@ def open_im(path: str | os.PathLike[str], *, roll: tuple[int, int] | str = (0, 0
         A ``.im`` file of any version, either byte order.
     roll
         Pixels (dy, dx) by which every image is rolled on reading, for instruments that write the
-        last row or column first. "seed" is (1, 1), which `openformat` applies.
+        last row or column first. "seed" is (1, 1), which `openformat` applies. "auto" compares
+        neighbouring rows and columns and rolls only where that is clear; see `find_roll`.
+    interleave
+        Make every series of a peak-switched plane a frame of its own; see `im_series`.
+    incomplete
+        What becomes of an incomplete last plane: "drop", or "pad" to read what there is of it.
+    zero_tail
+        What becomes of planes of nothing but zeros at the end: "keep", or "drop"; see
+        `drop_zero_tail` for what that reads.
 
     Returns
     -------
@@ -97,159 +104,75 @@ def open_im(path: str | os.PathLike[str], *, roll: tuple[int, int] | str = (0, 0
     DataError
         If the file is empty, cut inside the header, of another kind, or has impossible sizes.
     ValueError
-        If ``roll`` is neither a pair of integers nor "seed".
+        If an option is none of those named.
 
     Notes
     -----
-    Reads the header only (about 30 kB).
+    Reads the header only (about 30 kB), unless ``roll="auto"`` (at most 8 MB more) or
+    ``zero_tail="drop"``.
     """
-    shift = _roll(roll)
+    given_roll(roll)
+    _check_choice("incomplete", incomplete, ("drop", "pad"))
+    _check_choice("zero_tail", zero_tail, ("keep", "drop"))
     source = FileSource.open(path)
-    header, order = _read_header(source)
-    definition = unpack("Def_analysis", header, 0, order)
-    image = _image_header(source, header, order)
-    masses, parameters, warnings = _details(header, order, definition["release"], image)
-    stack, counted = _stack(source, len(header), order, image, masses, parameters, shift)
-    raster, pixel = pixel_size(image, parameters, stack.frame_shape)
-    detectors = name_detectors(masses, stack.frame_shape[0])
+    about = read_image_head(source)
+    planes = find_planes(
+        source,
+        len(about.header),
+        np.dtype(f"{about.order}u{about.image['d']}"),
+        about.image,
+        about.masses,
+        empty=planned_frame(about.image, about.parameters),
+        incomplete=incomplete,
+    )
+    planes = drop_zero_tail(planes) if zero_tail == "drop" else planes
+    stack, rolled = _rolled(planes.stack, roll)
+    frames = _frames(about, stack, planes, rolled)
+    frames = interleaved_frames(frames, about.parameters) if interleave else frames
+    chosen = {"interleave": interleave, "incomplete": incomplete, "zero_tail": zero_tail}
+    return ImFile(
+        frames.stack,
+        frames.detectors,
+        pixel_size(about.image, about.parameters, stack.frame_shape)[1],
+        frames.attrs,
+        (*about.warnings, *planes.warnings, *frames.warnings),
+        frames.species,
+        frames.coords,
+        {"roll": list(stack.roll), **{k: v for k, v in chosen.items() if v != _DEFAULTS[k]}},
+    )
+
+
+def _frames(about: ImageHead, stack: StackSource, planes: Planes, rolled: dict[str, Any]) -> Frames:
+    """Return the planes as frames, with all labels and attributes."""
+    image, masses, parameters = about.image, about.masses, about.parameters
+    count = stack.frame_shape[0]
+    species, doubts = find_species(about.header, about.order, masses, parameters, count)
+    detectors = name_detectors(masses, count, species)
+    dwell, more = dwell_times(detectors, parameters)
     attrs = {
-        **definition_attrs(definition, order),
-        **count_attrs(image, masses, stack.n_frames),
+        **definition_attrs(about.definition, about.order),
+        **count_attrs(image, masses, planes.complete),
         **({} if parameters is None else parameters.attrs),
-        "raster_um": raster,
+        "raster_um": pixel_size(image, parameters, stack.frame_shape)[0],
+        "scanned_frame": scanned_frame(parameters),
         "pixel_bytes": stack.dtype.itemsize,
         **multiplier_attrs(masses, parameters),
+        **planes.attrs,
+        **rolled,
     }
     present = {key: value for key, value in attrs.items() if value is not None}
-    return ImFile(stack, detectors, pixel, present, (*warnings, *counted))
+    frames = plain_frames(stack, detectors, species, present, dwell)
+    return replace(frames, warnings=(*doubts, *more))
 
 
-def _roll(roll: tuple[int, int] | str) -> tuple[int, int]:
-    if roll == "seed":
-        return (1, 1)
-    if not isinstance(roll, tuple | list) or [isinstance(r, int) for r in roll] != [True, True]:
-        raise ValueError(f'roll must be two integers (dy, dx) or "seed", not {roll!r}')
-    return roll[0], roll[1]
+def _check_choice(name: str, value: str, known: tuple[str, str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be {known[0]!r} or {known[1]!r}, not {value!r}")
 
 
-def _read_header(source: FileSource) -> tuple[bytes, str]:
-    """Return the bytes before the first pixel, and the byte order."""
-    source.require(0, _HEAD + _TAIL)
-    start = source.read(0, 12)
-    for order in "<>":
-        _, kind, size = np.frombuffer(start, f"{order}i4").tolist()
-        if 20 <= kind <= 60 and 0 < size < _MAX_HEADER:
-            break
-    else:
-        raise DataError(
-            "is not a file of the NanoSIMS software: no analysis type and header length in "
-            "either byte order",
-            path=source.path,
-            place="offset 4",
-        )
-    if kind not in _IMAGES:
-        raise DataError(
-            f"holds analysis type {kind} ({ANALYSIS_TYPES.get(kind, 'unknown')}), "
-            "which is not an image",
-            path=source.path,
-            place="offset 4",
-            hint="Only images (types 27, 29 and 39) are read so far.",
-        )
-    source.require(0, size)
-    if size < _HEAD + _TAIL:
-        raise DataError(f"claims a header of {size} bytes", path=source.path, place="offset 8")
-    return source.read(0, size), order
-
-
-def _image_header(source: FileSource, header: bytes, order: str) -> dict[str, Any]:
-    place = len(header) - _TAIL
-    image = unpack("Header_image", header, place, order)
-    sane = image["size_self"] == _TAIL and image["w"] > 0 and image["h"] > 0 and image["n"] >= 0
-    if not sane or image["d"] not in (2, 4):
-        raise DataError(
-            f"has no valid image header: {image['w']} columns, {image['h']} rows, "
-            f"{image['n']} masses, {image['d']} bytes a pixel",
-            path=source.path,
-            place=f"offset {place}",
-            hint="The header is damaged; export the file again.",
-        )
-    return image
-
-
-def _details(
-    header: bytes, order: str, release: int, image: dict[str, Any]
-) -> tuple[Masses | None, Parameters | None, list[str]]:
-    """Return what could be verified of the mass table and the settings, and warnings."""
-    try:
-        masses = read_masses(header, order, release)
-        if image["n"] not in (0, len(masses.rows)):
-            raise HeaderFault(f"{len(masses.rows)} masses are listed, {image['n']} stored")
-    except HeaderFault as fault:
-        text = (
-            f"the labels, masses and settings were not read: {fault}; the pixels are not affected"
-        )
-        return None, None, [text]
-    try:
-        parameters = read_parameters(header, order, masses)
-    except HeaderFault as fault:
-        # without the sum of all records, only the name of the next one vouches for the mass table
-        kept = masses if masses.next_name == "Poly_list" else None
-        what = "settings were" if kept else "labels, masses and settings were"
-        return kept, None, [f"the {what} not read: {fault}; the pixels are not affected"]
-    stored = image["raster"] / 1000
-    if parameters.raster_um and stored > 0 and abs(parameters.raster_um - stored) > 0.002:
-        text = f"the raster is {parameters.raster_um:g} µm in the settings, which is used, and "
-        return masses, parameters, [f"{text}{stored:g} µm in the image header"]
-    return masses, parameters, []
-
-
-def _stack(
-    source: FileSource,
-    offset: int,
-    order: str,
-    image: dict[str, Any],
-    masses: Masses | None,
-    parameters: Parameters | None,
-    roll: tuple[int, int],
-) -> tuple[StackSource, list[str]]:
-    dtype = np.dtype(f"{order}u{image['d']}")
-    rest = source.size - offset
-    if image["n"] == 0:
-        if masses is None:
-            raise DataError(
-                "holds no pixels and its mass table is damaged",
-                path=source.path,
-                place="offset 408",
-            )
-        shape = (len(masses.rows), *planned_frame(image, parameters))
-        follow = f"; {rest} bytes that follow it are not described" if rest else ""
-        text = f"holds only a header, no frames{follow}"
-        return StackSource(source, offset, dtype, shape, 0, roll), [text]
-    shape = (image["n"], image["h"], image["w"])
-    frame = image["n"] * image["h"] * image["w"] * image["d"]
-    if 0 < rest < frame:
-        raise DataError(
-            f"does not hold one complete frame: {frame} bytes are needed, {rest} follow the header",
-            path=source.path,
-            place=f"offset {offset}",
-            hint="The file is truncated or its header is damaged; copy it again.",
-        )
-    stack = StackSource(source, offset, dtype, shape, rest // frame, roll)
-    return stack, _count_warnings(image, masses, stack, rest % frame)
-
-
-def _count_warnings(
-    image: dict[str, Any], masses: Masses | None, stack: StackSource, rest: int
-) -> list[str]:
-    if stack.n_frames == 0:
-        return ["holds only a header, no frames"]
-    found = []
-    planned = stack.n_frames if masses is None else masses.planned
-    if not planned == image["z"] == stack.n_frames:
-        found.append(
-            f"{planned} frames were planned and the header counts {image['z']}, but the file "
-            f"holds {stack.n_frames} complete frames; these are read"
-        )
-    if rest:
-        found.append(f"{rest} bytes of an incomplete last frame are left out")
-    return found
+def _rolled(stack: StackSource, roll: tuple[int, int] | str) -> tuple[StackSource, dict[str, Any]]:
+    """Return the stack with its roll, and the attributes that tell which and why."""
+    shift, evidence = given_roll(roll), None
+    if shift is None:
+        shift, evidence = find_roll(stack)
+    return replace(stack, roll=shift), {"roll": list(shift), "roll_evidence": evidence}

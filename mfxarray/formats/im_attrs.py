@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mfxarray.formats.im_header import Masses, Parameters, iso_date
 from mfxarray.formats.im_layout import EM_BLOCKS
+from mfxarray.formats.species import Species
 
 __all__ = [
     "Detector",
@@ -16,6 +18,7 @@ __all__ = [
     "name_detectors",
     "pixel_size",
     "planned_frame",
+    "scanned_frame",
 ]
 
 
@@ -26,7 +29,8 @@ class Detector:
     Attributes
     ----------
     name
-        Unique name: the label, "SE" for secondary electrons, with "_2" and so on when repeated.
+        Unique name: the label, "SE" for secondary electrons, what the mass tells beyond doubt, or
+        such as "26AU"; with "_2" and so on when repeated.
     label
         As stored, without trailing blanks; empty for secondary electrons.
     mass
@@ -74,14 +78,34 @@ def pixel_size(
     return raster, (step * scanned[0] / shape[1], step * scanned[1] / shape[2])
 
 
-def name_detectors(masses: Masses | None, count: int) -> tuple[Detector, ...]:
+def scanned_frame(parameters: Parameters | None) -> dict[str, list[int]] | None:
+    """Return which pixels of the raster a sub-frame scans, None where it scans all of them.
+
+    Returns
+    -------
+    dict
+        "rows" and "columns": first and last, counted from 1, and how many the raster has.
+    """
+    if parameters is None or _scanned(parameters.nano) is None:
+        return None
+    nano = parameters.nano
+    found = {
+        name: [nano[f"n{axis}_low"], nano[f"n{axis}_high"], nano[f"n{axis}_max"]]
+        for name, axis in (("rows", "y"), ("columns", "x"))
+    }
+    return None if all(one == [1, one[2], one[2]] for one in found.values()) else found
+
+
+def name_detectors(
+    masses: Masses | None, count: int, species: Sequence[Species | None]
+) -> tuple[Detector, ...]:
     """Return the detectors with unique names; "channel_1" and so on where no mass is known."""
     if masses is None:
         return tuple(Detector(f"channel_{i + 1}", "", float("nan"), -1) for i in range(count))
     found: list[Detector] = []
     taken: set[str] = set()
-    for row in masses.rows:
-        base = row["symbol"] or ("SE" if row["mass_amu"] == 0 else f"{round(row['mass_amu'])}AU")
+    for row, known in zip(masses.rows, species, strict=True):
+        base = row["symbol"] or _unlabelled(row["mass_amu"], known)
         name, number = base, 1
         while name in taken:
             number += 1
@@ -89,6 +113,12 @@ def name_detectors(masses: Masses | None, count: int) -> tuple[Detector, ...]:
         taken.add(name)
         found.append(Detector(name, row["symbol"], row["mass_amu"], row["trolley_index"]))
     return tuple(found)
+
+
+def _unlabelled(mass: float, species: Species | None) -> str:
+    if mass == 0:
+        return "SE"
+    return f"{round(mass)}AU" if species is None else species.label
 
 
 def definition_attrs(definition: dict[str, Any], order: str) -> dict[str, Any]:

@@ -8,8 +8,10 @@ dask workers. A file that changed after it was opened is refused, so no result m
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -96,7 +98,22 @@ class FileSource:
             )
 
     def fingerprint(self) -> str:
-        """Return a hash of size, first and last 64 kB: the same wherever the file lies."""
+        """Return a hash of size, first and last 64 kB: the same wherever the file lies.
+
+        Raises
+        ------
+        DataError
+            If the file changed since it was opened, or cannot be read.
+
+        Notes
+        -----
+        Reads 128 kB the first time; later calls only look whether the file is still the same.
+        """
+        self.read(0, 0)
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         count = min(self.size, _FINGERPRINT_BYTES)
         ends = self.read(0, count) + self.read(self.size - count, count)
         return hashlib.sha256(str(self.size).encode() + ends).hexdigest()
@@ -194,9 +211,12 @@ class StackSource:
     frame_shape
         (detector, y, x).
     n_frames
-        Number of complete frames.
+        Number of frames.
     roll
         Pixels (dy, dx) by which every image is rolled on reading.
+    missing_bytes
+        Bytes of whole pixels at the end of the last frame that the file does not hold; these
+        pixels read as 0.
     """
 
     file: FileSource
@@ -205,6 +225,12 @@ class StackSource:
     frame_shape: tuple[int, int, int]
     n_frames: int
     roll: tuple[int, int] = (0, 0)
+    missing_bytes: int = 0
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        return math.prod(self.frame_shape) * self.dtype.itemsize
 
     def read(
         self, start: int, stop: int, detectors: tuple[int, ...] | None = None
@@ -233,4 +259,9 @@ class StackSource:
         return frames if self.roll == (0, 0) else np.roll(frames, self.roll, axis=(2, 3))
 
     def _fill(self, pixels: np.ndarray[Any, Any], place: int) -> None:
-        self.file.read_into(pixels.reshape(-1).view(np.uint8).data, place)
+        flat = pixels.reshape(-1).view(np.uint8)
+        end = self.offset + self.n_frames * self.frame_bytes - self.missing_bytes
+        count = min(max(end - place, 0), flat.size)
+        flat[count:] = 0
+        if count:
+            self.file.read_into(flat[:count].data, place)

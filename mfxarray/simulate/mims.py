@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from mfxarray.simulate.im_writer import ImHeader, write_im
 from mfxarray.simulate.mims_scene import frame_size, mims_detectors, mims_drift, mims_scene
+from mfxarray.simulate.mims_series import switched_detectors
 
 __all__ = [
     "MimsTruth",
@@ -46,7 +47,8 @@ class MimsTruth:
         (dy, dx) of every frame, shape (frame, 2): what must be added to the position of its content
         to bring it onto frame 0, so that ``aligned[y + dy, x + dx] = frame[y, x]``.
     hot_pixels
-        (frame, y, x) of every hot pixel, shape (n, 3), sorted.
+        (frame, y, x) of every hot pixel, shape (n, 3), sorted. In a peak-switched stack a frame is
+        a series, and a hot pixel may lie in species that its series does not measure.
     rates
         Expected counts of the whole scene, shape (detector, y, x), larger than a frame by
         ``margin`` on every side; ``rates[:, margin:-margin, margin:-margin]`` is frame 0.
@@ -158,6 +160,12 @@ def simulate_mims(
     pixel_bytes: int = 4,
     raster_um: float = 20.0,
     dwell_s: float = 0.001,
+    series: int = 1,
+    raster_pixels: tuple[int, int] | None = None,
+    b_fields: int | None = None,
+    glitch: tuple[int, int] = (0, 0),
+    zero_frames: int = 0,
+    cut_bytes: int = 0,
     threads: int = 2,
     progress: Callable[[int, int], object] | None = None,
 ) -> MimsTruth:
@@ -179,6 +187,20 @@ def simulate_mims(
         Mean number a frame; see `mims_frame`.
     version, pixel_bytes, raster_um, dwell_s
         See `ImHeader`; the raster is in micrometres, the dwell time in seconds a pixel.
+    series
+        Peak switching: every plane holds so many series of species, each with electrons of its
+        own, measured one after the other; see `switched_detectors`. The truth then counts the
+        series as frames, as ``interleave=True`` reads them.
+    raster_pixels
+        Columns and rows of the full raster, where the frame is only a part of it.
+    b_fields
+        Records of B fields in the header; as many as series if not given.
+    glitch
+        Edge glitch (dy, dx): opened with this roll, the images are whole.
+    zero_frames
+        Planes of zeros that follow, as an aborted run leaves them.
+    cut_bytes
+        Bytes left off at the end.
     threads
         Frames drawn at the same time.
     progress
@@ -188,8 +210,10 @@ def simulate_mims(
     -----
     Holds a few frames at a time; about 30 ns of one core for a pixel.
     """
-    if hot_pixels < 0 or threads < 1 or frames < 1:
-        raise ValueError("hot_pixels must not be negative, threads and frames at least 1")
+    if hot_pixels < 0 or threads < 1 or frames < 1 or zero_frames < 0:
+        raise ValueError(
+            "hot_pixels and zero_frames must not be negative, threads and frames at least 1"
+        )
     height, width = frame_size(size)
     scene = mims_scene(
         detectors,
@@ -199,17 +223,19 @@ def simulate_mims(
         mean_counts=mean_counts,
         contrast=contrast,
     )
-    translations = mims_drift(frames, seed=seed, drift=drift, max_drift=max_drift)
-    channels = mims_detectors(detectors)
+    channels, parts = switched_detectors(detectors, series)
+    translations = mims_drift(frames * series, seed=seed, drift=drift, max_drift=max_drift)
     header = ImHeader(
         channels,
         height,
         width,
-        frames,
+        frames + zero_frames,
         version,
         pixel_bytes,
         raster_um,
+        raster_pixels=raster_pixels,
         dwell_us=round(dwell_s * 1e6),
+        b_fields=series if b_fields is None else b_fields,
     )
     hot: list[Array] = []
 
@@ -226,14 +252,21 @@ def simulate_mims(
         )
 
     def stream() -> Iterator[Array]:
-        for frame, (counts, found) in enumerate(_in_order(draw, frames, threads)):
+        plane: list[Array] = []
+        for frame, (counts, found) in enumerate(_in_order(draw, frames * series, threads)):
             hot.append(np.insert(found, 0, frame, axis=1))
-            yield counts
-            if progress is not None:
-                progress(frame + 1, frames)
+            plane.append(counts[list(parts[frame % series])])
+            if len(plane) == series:
+                yield np.concatenate(plane)
+                plane.clear()
+                if progress is not None:
+                    progress(frame // series + 1, frames)
+        for _ in range(zero_frames):
+            yield np.zeros(header.frame_shape, header.dtype)
 
-    write_im(path, stream(), header)
+    write_im(path, stream(), header, roll=glitch, cut_bytes=cut_bytes)
     parameters = {"seed": seed, "frames": frames, "mean_counts": mean_counts, "contrast": contrast}
+    parameters |= {"series": series} if series > 1 else {}
     names = tuple(channel.name for channel in channels)
     return MimsTruth(translations, np.concatenate(hot), scene, max_drift, names, parameters)
 

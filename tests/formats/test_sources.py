@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,30 @@ class TestFileSource:
         assert described["bytes"] == len(DATA)
         assert str(tmp_path) not in str(described)
 
+    def test_fingerprint_is_read_once(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        source = FileSource.open(path)
+        first = source.fingerprint()
+        counts: list[int] = []
+        read = os.preadv
+        monkeypatch.setattr(os, "preadv", lambda *arguments: counts.append(1) or read(*arguments))
+        assert source.fingerprint() == source.describe()["fingerprint"] == first
+        assert not counts
+        assert source == FileSource.open(path)
+        assert hash(source) == hash(FileSource.open(path))
+        assert repr(source) == repr(FileSource.open(path))
+        assert FileSource.open(path).fingerprint() == first
+        assert counts
+
+    def test_fingerprint_of_a_changed_file(self, path: Path) -> None:
+        source = FileSource.open(path)
+        source.fingerprint()
+        path.write_bytes(DATA + b"more")
+        with pytest.raises(DataError, match="changed on disk"):
+            source.fingerprint()
+        path.unlink()
+        with pytest.raises(DataError, match="cannot be opened"):
+            source.fingerprint()
+
     def test_no_descriptor_is_left_open(self, path: Path) -> None:
         source = FileSource.open(path)
         before = len(os.listdir("/proc/self/fd"))
@@ -178,3 +203,16 @@ class TestStackSource:
         again = pickle.loads(pickle.dumps(source))
         assert again == source
         np.testing.assert_array_equal(again.read(0, 5), np.roll(frames, (1, 1), (2, 3)))
+
+    @pytest.mark.parametrize("missing", [1, 11, 12, 13, 23, 24])
+    def test_missing_end_of_the_last_frame_reads_as_0(self, path: Path, missing: int) -> None:
+        source, frames = self.make(path, ">u2")
+        path.write_bytes(path.read_bytes()[: -2 * missing])
+        cut = replace(source, file=FileSource.open(path), missing_bytes=2 * missing)
+        expected = frames.copy()
+        expected.reshape(-1)[-missing:] = 0
+        assert cut.frame_bytes == 48
+        np.testing.assert_array_equal(cut.read(0, 5), expected)
+        np.testing.assert_array_equal(cut.read(4, 5), expected[4:])
+        np.testing.assert_array_equal(cut.read(3, 5, (1, 0)), expected[3:, ::-1])
+        np.testing.assert_array_equal(cut.read(0, 4), frames[:4])
