@@ -32,7 +32,7 @@ def main() -> None:
         few = counts[: max(frames // 10, 1)]
         names = {"detector": [f"m{number}" for number in range(8)]}
         stack = xr.DataArray(counts, names, ("frame", "detector", "y", "x")).chunk({"frame": 2})
-        every = {"num_nonzero": 8, "max_repeat_fraction": 2.0}
+        every = {"num_nonzero": 8, "max_repeat_fraction": 2.0, "method": "count"}
 
         def ours(stack=stack, every=every) -> np.ndarray:
             return infer_hot_pixels(stack, **every).values

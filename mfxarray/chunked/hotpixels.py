@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,23 +13,41 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import KEPT, reread, whole
 from mfxarray.chunked.shortcuts import remember_selection, select_detectors
-from mfxarray.kernels.medians import hot_candidates, replace_masked
+from mfxarray.kernels.medians import replace_masked
+from mfxarray.kernels.replacements import draw_masked, miss_masked
 
-__all__ = ["hot_mask", "replace_hot"]
+__all__ = ["Replacement", "hot_mask", "replace_hot"]
 
 Array = np.ndarray[Any, Any]
 
 
+@dataclass(frozen=True)
+class Replacement:
+    """What takes the place of hot pixels.
+
+    Attributes
+    ----------
+    kind
+        "median" of the window, "draw" from the Poisson distribution of its mean, or "missing".
+    kernel_size
+        Odd size of the window, pixels.
+    seed
+        Of the draws.
+    streams
+        For "draw": a number for every detector of the stack, that its draws depend on.
+    frame_numbers
+        For "draw": the same for every frame, one chunk of them for each chunk of the stack.
+    """
+
+    kind: str = "median"
+    kernel_size: int = 3
+    seed: int = 0
+    streams: tuple[int, ...] = ()
+    frame_numbers: da.Array | None = None
+
+
 def hot_mask(
-    counts: da.Array,
-    voters: Sequence[int],
-    *,
-    kernel_size: int,
-    outlier_factor: float,
-    min_count: float,
-    num_outliers: int,
-    num_nonzero: int,
-    most_repeats: float,
+    counts: da.Array, candidates: Callable[[Array], Array], *, most_repeats: float
 ) -> da.Array:
     """Return the mask of hot pixels, shape (frame, y, x), bool.
 
@@ -36,10 +55,10 @@ def hot_mask(
     ----------
     counts
         Shape (frame, detector, y, x).
-    voters
-        Numbers of the detectors that vote.
-    kernel_size, outlier_factor, min_count, num_outliers, num_nonzero
-        See `mfxarray.kernels.medians.hot_candidates`.
+    candidates
+        Takes frames to their candidates, shape (frame, y, x), bool: a partial of
+        `mfxarray.kernels.medians.hot_candidates` or
+        `mfxarray.kernels.hot_poisson.poisson_candidates`.
     most_repeats
         A pixel that is a candidate in more frames than this is structure, not a hot pixel.
 
@@ -49,15 +68,7 @@ def hot_mask(
     """
     counts = whole(counts, (1, 2, 3))
     height, width = counts.shape[2:]
-    vote = partial(
-        _vote,
-        voters=tuple(voters),
-        kernel_size=kernel_size,
-        outlier_factor=outlier_factor,
-        min_count=min_count,
-        num_outliers=num_outliers,
-        num_nonzero=num_nonzero,
-    )
+    vote = partial(_vote, candidates=candidates)
     token = tokenize(counts, vote, most_repeats)
     packed = da.blockwise(
         vote,
@@ -98,9 +109,12 @@ def hot_mask(
 
 
 def replace_hot(
-    counts: da.Array, mask: da.Array, detectors: Sequence[int], kernel_size: int
+    counts: da.Array,
+    mask: da.Array,
+    detectors: Sequence[int],
+    how: Replacement = Replacement(),
 ) -> da.Array:
-    """Return counts with masked pixels replaced by their local median.
+    """Return counts with masked pixels replaced.
 
     Parameters
     ----------
@@ -110,8 +124,8 @@ def replace_hot(
         Shape (frame, y, x), bool.
     detectors
         Numbers of the detectors to clean.
-    kernel_size
-        Odd number of pixels of the median.
+    how
+        What to put in. The result has the dtype of the counts, for "missing" float64.
 
     Notes
     -----
@@ -122,25 +136,43 @@ def replace_hot(
 
     def select(numbers: tuple[int, ...]) -> da.Array:
         cleaned = [place for place, number in enumerate(numbers) if number in detectors]
-        return replace_hot(select_detectors(counts, numbers), mask, cleaned, kernel_size)
+        streams = tuple(how.streams[number] for number in numbers) if how.streams else ()
+        part = replace(how, streams=streams)
+        return replace_hot(select_detectors(counts, numbers), mask, cleaned, part)
 
+    dtype = np.dtype(np.float64) if how.kind == "missing" else counts.dtype
+    inputs: list[Any] = [reread(counts, "replace"), "fdyx", mask, "fyx"]
+    if how.kind == "draw" and how.frame_numbers is not None:
+        inputs += [how.frame_numbers.rechunk((counts.chunks[0],)), "f"]
     cleaned = da.blockwise(
-        partial(_replace, detectors=tuple(detectors), kernel_size=kernel_size),
+        _filler(how, tuple(detectors)),
         "fdyx",
-        reread(counts, "replace"),
-        "fdyx",
-        mask,
-        "fyx",
-        dtype=counts.dtype,
-        meta=counts._meta,
+        *inputs,
+        dtype=dtype,
+        meta=np.empty((0, 0, 0, 0), dtype),
     )
     return remember_selection(cleaned, select)
 
 
-def _vote(blocks: list[Array], *, voters: tuple[int, ...], **options: Any) -> Array:
+def _filler(how: Replacement, detectors: tuple[int, ...]) -> Callable[..., Array]:
+    if how.kind == "missing":
+        return partial(_miss, detectors=detectors)
+    if how.kind == "median":
+        return partial(_replace, detectors=detectors, kernel_size=how.kernel_size)
+    streams = tuple(how.streams[number] for number in detectors)
+    return partial(
+        _draw,
+        detectors=detectors,
+        radius=how.kernel_size // 2,
+        seed=how.seed,
+        streams=streams,
+    )
+
+
+def _vote(blocks: list[Array], *, candidates: Callable[[Array], Array]) -> Array:
     # dask hands over the blocks along the lost axis as a list, here one; joining would copy it
     (frames,) = blocks
-    return np.packbits(hot_candidates(frames, np.array(voters, np.int64), **options), axis=-1)
+    return np.packbits(candidates(frames), axis=-1)
 
 
 def _count(packed: Array, *, width: int) -> Array:
@@ -158,3 +190,14 @@ def _unpack(packed: Array, rare: Array, *, width: int) -> Array:
 
 def _replace(frames: Array, mask: Array, *, detectors: tuple[int, ...], kernel_size: int) -> Array:
     return replace_masked(frames, mask, np.array(detectors, np.int64), kernel_size)
+
+
+def _miss(frames: Array, mask: Array, *, detectors: tuple[int, ...]) -> Array:
+    return miss_masked(frames, mask, np.array(detectors, np.int64))
+
+
+def _draw(
+    frames: Array, mask: Array, numbers: Array, *, detectors: tuple[int, ...], **options: Any
+) -> Array:
+    places = np.array(detectors, np.int64)
+    return draw_masked(frames, mask, places, frame_numbers=numbers, **options)

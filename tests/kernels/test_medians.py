@@ -82,3 +82,15 @@ def test_replacement_leaves_the_input_alone():
 def test_local_median_is_per_image():
     images = np.stack([np.zeros((4, 4)), np.full((4, 4), 9.0)])
     np.testing.assert_array_equal(local_median(images, 3), images)
+
+
+@pytest.mark.parametrize("dtype", ["u2", "u4", "i4", "i8"])
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("shape", [(17, 23), (3, 8, 9), (2, 3, 1, 7), (2, 2, 6, 1), (0, 4, 4)])
+def test_local_median_is_scipys(dtype, kernel_size, shape):
+    images = np.random.default_rng(1).poisson(9, shape).astype(dtype)
+    found = local_median(images, kernel_size)
+    size = (1,) * (len(shape) - 2) + (kernel_size, kernel_size)
+    wanted = ndimage.median_filter(images, size=size, mode="reflect")
+    np.testing.assert_array_equal(found, wanted)
+    assert found.dtype == images.dtype
