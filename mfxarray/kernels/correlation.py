@@ -6,9 +6,8 @@ just those pixels.
 
 References
 ----------
-Anscombe (1948), Biometrika 35, 246, for the variance-stabilising square root.
 Padfield (2012), Masked object registration in the Fourier domain, IEEE Trans. Image Proc. 21, 2706,
-of which this is the case of two rectangular masks.
+of which this is the case of two rectangular masks; `mfxarray.kernels.masked` has the general one.
 """
 
 from __future__ import annotations
@@ -20,18 +19,17 @@ import numpy as np
 from numba import njit
 from scipy import fft, special
 
-__all__ = ["Search", "Target", "locate", "prepare", "target"]
+from mfxarray.kernels.stabilise import CORRELATED
+
+__all__ = ["Search", "Spectral", "Target", "locate", "spectral", "target"]
 
 Array = np.ndarray[Any, Any]
 
-# noise smoothed by a Gaussian has fewer independent pixels by this factor, 4 pi sigma^2, when it is
-# compared with an image that is smoother still
-_SIGMA = 1.0
-_CORRELATED = 4.0 * np.pi * _SIGMA**2
-_WEIGHTS = np.exp(-0.5 * (np.arange(-3, 4) / _SIGMA) ** 2).astype(np.float32)
-_WEIGHTS /= _WEIGHTS.sum()
 # a frame in this many of pure noise may pass as confident
 _FALSE_ALARM = 1e-4
+# images are searched in blocks of pixels from twice this side on; 256 px keep all structure that
+# the beam can draw, and the transforms stay cheap
+_ENOUGH = 256
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,13 @@ class Search:
         (y, x) of the frames.
     max_shift
         Largest translation along either axis, pixels.
+    block
+        Side of the blocks of the frame's pixels that became one pixel here.
     """
 
     shape: tuple[int, int]
     max_shift: int
+    block: int = 1
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -60,8 +61,35 @@ class Search:
     @property
     def threshold(self) -> float:
         """Return the score that noise alone exceeds in one of ten thousand frames."""
-        trials = max((2 * self.max_shift + 1) ** 2 / _CORRELATED, 1.0)
+        trials = max((2 * self.max_shift + 1) ** 2 / self.correlated, 1.0)
         return float(-special.ndtri(_FALSE_ALARM / trials))
+
+    @property
+    def correlated(self) -> float:
+        """Return how many pixels of smoothed noise tell as much as one of plain noise."""
+        # a block of b pixels smooths with a variance of (b^2 - 1) / 12
+        return CORRELATED * (1 + (self.block**2 - 1) / 12) / self.block**2
+
+    @property
+    def factor(self) -> int:
+        """Return the side of the blocks of pixels in which the whole reach is searched."""
+        return max(min(self.shape) // _ENOUGH, 1)
+
+    @property
+    def coarse(self) -> Search:
+        """Return the same search in blocks of pixels."""
+        rows, columns = (size // self.factor for size in self.shape)
+        reach = -(-self.max_shift // self.factor)
+        return Search((rows, columns), min(reach, rows - 1, columns - 1), self.factor)
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """A frame made ready: its spectrum, and the integrals of its values and squares."""
+
+    spectrum: Array
+    values: Array
+    squares: Array
 
 
 @dataclass(frozen=True)
@@ -88,18 +116,10 @@ class _Overlap:
         return self.stop - self.start
 
 
-def prepare(planes: Array) -> Array:
-    """Return counts made ready: Anscombe's square root, then a Gaussian of 1 px; float32.
-
-    Parameters
-    ----------
-    planes
-        Counts of one or of summed detectors, shape (frame, y, x).
-    """
-    stable = np.sqrt(planes.astype(np.float32) + np.float32(0.375)) * np.float32(2)
-    ready = np.empty_like(stable)
-    _smooth(stable, _WEIGHTS, ready)
-    return ready
+def spectral(frame: Array, search: Search) -> Spectral:
+    """Return a prepared frame, shape (y, x), ready to be located."""
+    centred = (frame - frame.mean(dtype=np.float64)).astype(np.float32)
+    return Spectral(fft.rfft2(centred, search.padded), *_integrals(centred))
 
 
 def target(
@@ -110,7 +130,7 @@ def target(
     Parameters
     ----------
     image
-        Result of `prepare` or a mean of such, shape (y, x) or that of ``rows`` and ``columns``.
+        A prepared image or a mean of such, shape (y, x) or that of ``rows`` and ``columns``.
     search
         Where to look.
     rows, columns
@@ -121,33 +141,47 @@ def target(
     centred = np.zeros(search.shape, np.float32)
     centred[rows, columns] = image - image.mean()
     along = _overlap(rows, search.shape[0], search), _overlap(columns, search.shape[1], search)
-    sums, squares = _overlap_sums(centred, *along)
+    sums, squares = _overlap_sums(_integrals(centred), *along)
     return Target(fft.rfft2(centred, search.padded), *along, sums, squares)
 
 
-def locate(frame: Array, reference: Target, search: Search) -> tuple[int, int, float, float]:
-    """Return dy, dx, score and whether it is confident (1 or 0) for a frame onto a reference.
+def locate(frame: Spectral, reference: Target, search: Search) -> tuple[int, int, Array]:
+    """Return dy, dx of a frame onto a reference, and the scores around, shape (3, 3).
+
+    Scores are correlation coefficients in standard deviations of what noise would give; -inf beyond
+    the reach. Of equal ones the first is taken.
+    """
+    product = fft.irfft2(reference.spectrum * frame.spectrum.conj(), search.padded)
+    rows, columns = reference.rows, reference.columns
+    sums, squares = _overlap_sums((frame.values, frame.squares), _moved(rows), _moved(columns))
+    pixels = np.multiply.outer(rows.size, columns.size).astype(np.float64)
+    theirs = (reference.sums, reference.squares)
+    return best_score(product, (sums, squares), theirs, pixels, search)
+
+
+def best_score(
+    product: Array,
+    ours: tuple[Array, Array],
+    theirs: tuple[Array, Array],
+    pixels: Array,
+    search: Search,
+) -> tuple[int, int, Array]:
+    """Return dy, dx and the scores around the best shift.
 
     Parameters
     ----------
-    frame
-        Result of `prepare`, shape (y, x).
-    reference
-        Result of `target`.
+    product
+        Sums of products of both images, by circular shift.
+    ours, theirs
+        Sums and sums of squares of frame and reference over the overlap, from the most negative
+        shift on.
+    pixels
+        Pixels of the overlap, likewise.
     search
-        Where to look. A translation at the very edge of the reach is not confident.
+        Where was looked.
     """
-    centred = (frame - frame.mean(dtype=np.float64)).astype(np.float32)
-    m = search.max_shift
-    spectrum = fft.rfft2(centred, search.padded)
-    product = fft.irfft2(reference.spectrum * spectrum.conj(), search.padded)
-    rows, columns = reference.rows, reference.columns
-    sums = _overlap_sums(centred, _moved(rows), _moved(columns))
-    theirs = (reference.sums, reference.squares)
-    sizes = (rows.size, columns.size)
-    dy, dx, score = _best_score(product, sums, theirs, sizes, _CORRELATED)
-    inside = max(abs(dy), abs(dx)) < m
-    return dy, dx, score, float(inside and score >= search.threshold)
+    dy, dx, around = _best_score(product, *ours, *theirs, pixels, search.correlated)
+    return dy - search.max_shift, dx - search.max_shift, around
 
 
 def _overlap(reference: slice, size: int, search: Search) -> _Overlap:
@@ -163,15 +197,16 @@ def _moved(overlap: _Overlap) -> _Overlap:
     return _Overlap(overlap.start - shifts, overlap.stop - shifts, shifts)
 
 
-def _overlap_sums(image: Array, rows: _Overlap, columns: _Overlap) -> tuple[Array, Array]:
+def _overlap_sums(
+    tables: tuple[Array, Array], rows: _Overlap, columns: _Overlap
+) -> tuple[Array, Array]:
     """Return sums and sums of squares of an image over its overlap at every shift."""
     # far shifts may leave the image altogether; their overlap is empty wherever it is
-    size_y, size_x = image.shape
+    size_y, size_x = (size - 1 for size in tables[0].shape)
     top, bottom = np.clip(rows.start, 0, size_y), np.clip(rows.stop, 0, size_y)
     left, right = np.clip(columns.start, 0, size_x), np.clip(columns.stop, 0, size_x)
     first, second = np.empty((2, len(top), len(left)))
-    table, table2 = _integrals(image)
-    _rectangle_sums(table, table2, top, bottom, left, right, first, second)
+    _rectangle_sums(*tables, top, bottom, left, right, first, second)
     return first, second
 
 
@@ -202,47 +237,46 @@ def _rectangle_sums(table, table2, top, bottom, left, right, first, second):  # 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _best_score(product, ours, theirs, sizes, correlated):  # type: ignore[no-untyped-def]
-    # correlation in standard deviations of what noise would give (Fisher's z), largest first found
-    (sums, squares), (sums2, squares2), (height, width) = ours, theirs, sizes
-    reach = len(height) // 2
-    best, best_dy, best_dx = -np.inf, 0, 0
-    for i in range(len(height)):
-        for j in range(len(width)):
-            n = np.float64(height[i] * width[j])
-            if n < 1:
-                continue
-            variance = (squares[i, j] - sums[i, j] ** 2 / n) * (
-                squares2[i, j] - sums2[i, j] ** 2 / n
-            )
-            score = 0.0
-            if variance > 1e-12 * squares[i, j] * squares2[i, j]:
-                cross = np.float64(product[i - reach, j - reach])
-                ncc = (cross - sums[i, j] * sums2[i, j] / n) / np.sqrt(variance)
-                ncc = min(max(ncc, -0.9999999), 0.9999999)
-                score = np.arctanh(ncc) * np.sqrt(max(n / correlated - 3.0, 0.0))
-            if score > best:
-                best, best_dy, best_dx = score, i - reach, j - reach
-    return best_dy, best_dx, best
+def _score(i, j, product, sums, squares, sums2, squares2, pixels, correlated):  # type: ignore[no-untyped-def]
+    # Fisher's z of the correlation coefficient
+    n, reach = pixels[i, j], len(pixels) // 2
+    if n < 1:
+        return -np.inf
+    variance = (squares[i, j] - sums[i, j] ** 2 / n) * (squares2[i, j] - sums2[i, j] ** 2 / n)
+    if not variance > 1e-12 * squares[i, j] * squares2[i, j]:
+        return 0.0
+    cross = np.float64(product[i - reach, j - reach]) - sums[i, j] * sums2[i, j] / n
+    ncc = min(max(cross / np.sqrt(variance), -0.9999999), 0.9999999)
+    return np.arctanh(ncc) * np.sqrt(max(n / correlated - 3.0, 0.0))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _smooth(images, weights, smoothed):  # type: ignore[no-untyped-def]
-    # separable, edges repeated; in single precision, four times as quick as scipy's general filter
-    n_images, height, width = images.shape
-    radius = len(weights) // 2
-    row = np.empty(width + 2 * radius, np.float32)
-    for image in range(n_images):
-        for y in range(height):
-            row[:] = 0
-            for k in range(len(weights)):
-                source = images[image, min(max(y + k - radius, 0), height - 1)]
-                for x in range(width):
-                    row[x + radius] += weights[k] * source[x]
-            row[:radius] = row[radius]
-            row[width + radius :] = row[width + radius - 1]
-            out = smoothed[image, y]
-            out[:] = 0
-            for k in range(len(weights)):
-                for x in range(width):
-                    out[x] += weights[k] * row[x + k]
+def _best_score(product, sums, squares, sums2, squares2, pixels, correlated):  # type: ignore[no-untyped-def]
+    n_y, n_x = pixels.shape
+    reach = n_y // 2
+    largest = np.sqrt(max(pixels.max() / correlated - 3.0, 0.0))
+    best, best_i, best_j, least = -np.inf, 0, 0, -1.0
+    for i in range(n_y):
+        for j in range(n_x):
+            n = pixels[i, j]
+            if least > 0.0 and n >= 1:
+                # a coefficient that could not win in the largest overlap needs no logarithm
+                cross = np.float64(product[i - reach, j - reach]) - sums[i, j] * sums2[i, j] / n
+                if cross <= 0.0:
+                    continue
+                first = squares[i, j] - sums[i, j] ** 2 / n
+                second = squares2[i, j] - sums2[i, j] ** 2 / n
+                if cross * cross < least * first * second:
+                    continue
+            score = _score(i, j, product, sums, squares, sums2, squares2, pixels, correlated)
+            if score > best:
+                best, best_i, best_j = score, i, j
+                if best > 0.0:
+                    least = 0.9999 * np.tanh(best / largest) ** 2
+    around = np.full((3, 3), -np.inf)
+    for i in range(max(best_i - 1, 0), min(best_i + 2, n_y)):
+        for j in range(max(best_j - 1, 0), min(best_j + 2, n_x)):
+            around[i - best_i + 1, j - best_j + 1] = _score(
+                i, j, product, sums, squares, sums2, squares2, pixels, correlated
+            )
+    return best_i, best_j, around

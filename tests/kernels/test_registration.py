@@ -8,10 +8,13 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from mfxarray.kernels.correlation import Search
+from mfxarray.kernels.matching import Field
+from mfxarray.kernels.references import refine_frames
 from mfxarray.kernels.registration import (
+    COLUMNS,
     GROUP,
     add_group,
-    refine_frames,
+    group_sizes,
     register_group,
     settle,
     start,
@@ -37,20 +40,21 @@ def drifting_stack(seed, *, frames=20, size=96, mean=50.0, contrast=1.0, step=3.
     return np.stack(planes).astype(np.uint32), shifts
 
 
-def register(planes, max_shift=24, refine=True, blocks=1):
-    search = Search(planes.shape[1:], max_shift)
-    state, tables = start(search), []
-    for first in range(0, len(planes), GROUP):
-        state, table = add_group(
-            state, register_group(planes[first : first + GROUP], search), search
-        )
+def register(planes, max_shift=24, refine=False, blocks=1):
+    field = Field(Search(planes.shape[1:], max_shift))
+    state, tables = start(planes.shape[1:]), []
+    stops = np.cumsum(group_sizes(len(planes)))
+    for group in np.split(planes, stops[:-1]):
+        state, table = add_group(state, register_group(group, field), field)
         tables.append(table)
     places = np.concatenate(tables)
-    if not refine:
-        return np.column_stack([places[:, :2] + places[:, 2:4], places[:, 4:]])
-    parts = zip(np.array_split(planes, blocks), np.array_split(places, blocks), strict=True)
-    found = [refine_frames(state, frames, where, search) for frames, where in parts]
-    return settle(np.concatenate(found))
+    if refine:
+        parts = zip(np.array_split(planes, blocks), np.array_split(places, blocks), strict=True)
+        found = [refine_frames(state, frames, where, field).table for frames, where in parts]
+        places = np.concatenate(found)
+    settled = settle(places)
+    settled[:, :2] = np.rint(settled[:, :2] - settled[0, :2])
+    return settled
 
 
 def rms(table, shifts):
@@ -69,7 +73,8 @@ def test_bright_scene_is_exact(seed, refine):
 @pytest.mark.parametrize("seed", range(3))
 def test_one_count_a_pixel_is_within_half_a_pixel(seed):
     planes, shifts = drifting_stack(seed, mean=1.0)
-    assert rms(register(planes), shifts) < 0.5
+    assert rms(register(planes), shifts) < 0.25
+    assert rms(register(planes, refine=True), shifts) < 0.25
 
 
 @pytest.mark.parametrize("mean", [0.2, 1.0, 50.0])
@@ -115,14 +120,32 @@ def test_a_whole_group_of_noise_stays_where_the_last_one_was():
 
 
 def test_the_score_of_noise_is_that_of_a_normal_distribution():
-    # the largest of about (2 * 8 + 1)^2 / 12 = 23 independent values: 2 +- 0.5
+    # of a frame that is not confident it is the score next to where it is held: that of 0 to a few
+    # independent places, in standard deviations
     best = []
     for seed in range(10):
         planes, _ = drifting_stack(seed, frames=6, mean=20.0)
         planes[1:] = np.random.default_rng(seed).poisson(20, planes[1:].shape)
         best.extend(register(planes, max_shift=8)[1:, 2])
-    assert 1.0 < np.mean(best) < 3.0
+    assert -0.3 < np.mean(best) < 2.0
+    assert 0.6 < np.std(best) < 1.6
     assert max(best) < Search((96, 96), 8).threshold
+
+
+@pytest.mark.parametrize(
+    ("frames", "sizes"),
+    [
+        (0, (0,)),
+        (1, (1,)),
+        (16, (16,)),
+        (20, (20,)),
+        (24, (16, 8)),
+        (39, (16, 23)),
+        (48, (16,) * 3),
+    ],
+)
+def test_groups_are_counted_from_frame_0(frames, sizes):
+    assert group_sizes(frames) == sizes
 
 
 def test_many_groups_are_exact():
@@ -143,24 +166,45 @@ def test_scikit_image_agrees_on_bright_frames():
 @pytest.mark.parametrize("blocks", [2, 3, 7, 20])
 def test_blocks_give_the_same_bits(blocks):
     planes, _ = drifting_stack(5, mean=2.0)
-    np.testing.assert_array_equal(register(planes, blocks=blocks), register(planes))
+    one, two = (register(planes, refine=True, blocks=count) for count in (blocks, 1))
+    np.testing.assert_array_equal(one, two)
 
 
 def test_the_state_is_not_changed():
     planes, _ = drifting_stack(6, frames=4)
-    search = Search(planes.shape[1:], 8)
-    state, _ = add_group(start(search), register_group(planes[:2], search), search)
+    field = Field(Search(planes.shape[1:], 8))
+    state, _ = add_group(start(planes.shape[1:]), register_group(planes[:2], field), field)
     before = state.total.copy(), state.cover.copy()
-    first = add_group(state, register_group(planes[2:], search), search)[1]
-    again = add_group(state, register_group(planes[2:], search), search)[1]
+    first = add_group(state, register_group(planes[2:], field), field)[1]
+    again = add_group(state, register_group(planes[2:], field), field)[1]
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(state.total, before[0])
     np.testing.assert_array_equal(state.cover, before[1])
 
 
-def test_settle_counts_from_frame_0_and_fills_gaps():
-    table = np.array([[2.0, 1, 9, 1], [7, 7, 1, 0], [3, 3, 9, 1], [8, 8, 1, 0]])
-    assert settle(table)[:, :2].tolist() == [[0, 0], [0, 0], [1, 2], [1, 2]]
+@pytest.mark.parametrize("mean", [0.3, 30.0])
+def test_large_frames_are_as_exact(mean):
+    # searched in blocks of 2 px, then settled in pixels
+    planes, shifts = drifting_stack(3, frames=6, size=512, mean=mean)
+    table = register(planes, max_shift=128)
+    np.testing.assert_array_equal(table[:, :2], shifts)
+    assert table[:, 3].all()
+
+
+def test_every_pixel_of_the_field_of_a_group_is_seen():
+    planes, shifts = drifting_stack(3, frames=10)
+    group = register_group(planes, Field(Search(planes.shape[1:], 24)))
+    assert group.cover.min() >= 1
+    np.testing.assert_array_equal(group.table[:, :2], shifts)
+    # translations count from the mean of the frames as they lie
+    rest = group.table[:, 4:6] - group.table[:, :2]
+    np.testing.assert_allclose(rest.mean(axis=0), 0, atol=1e-12)
+
+
+def test_settle_fills_gaps_with_the_last():
+    table = np.zeros((4, len(COLUMNS)))
+    table[:, 4:] = [[2.0, 1, 9, 1], [7, 7, 1, 0], [3, 3, 9, 1], [8, 8, 1, 0]]
+    assert settle(table)[:, :2].tolist() == [[2, 1], [2, 1], [3, 3], [3, 3]]
 
 
 def test_one_and_two_frames():
