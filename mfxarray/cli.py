@@ -274,6 +274,20 @@ def _bound(text: str) -> tuple[str, tuple[float | None, float | None]]:
 
 def _hot(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("hot pixels")
+    group.add_argument(
+        "--method",
+        choices=("poisson", "count"),
+        help="poisson (default): by a rate of false positives; count: by a factor only",
+    )
+    group.add_argument(
+        "--false-positives", type=float, metavar="P", help="share of clean pixels, at most"
+    )
+    group.add_argument(
+        "--replacement",
+        choices=("median", "draw"),
+        help="median of the neighbours (default), or a Poisson draw of it",
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="of the draws")
     group.add_argument("--outlier-factor", type=float, metavar="X", help="times the local median")
     group.add_argument("--min-count", type=float, metavar="C", help="the median is at least this")
     group.add_argument("--num-outliers", type=int, metavar="N", help="detectors that must vote")

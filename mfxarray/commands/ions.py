@@ -21,7 +21,10 @@ _HOT = (
     "min_count",
     "max_repeat_fraction",
     "num_nonzero",
+    "false_positives",
+    "method",
 )
+_REPLACING = ("replacement", "seed")
 _MOST_FRAMES = 40
 
 
@@ -59,11 +62,17 @@ def align(arguments: Namespace) -> None:
 
 def cleaned(counts: xr.DataArray, parameters: dict[str, Any]) -> xr.DataArray:
     """Return counts without hot pixels; the coordinate ``hot_pixels`` counts them a frame."""
-    from mfxarray.mims.hotpixels import REMOVAL_DEFAULTS, infer_hot_pixels, remove_hot_pixels
+    from mfxarray.mims.hotpixels import (
+        DEFAULT_METHOD,
+        REMOVAL_DEFAULTS,
+        infer_hot_pixels,
+        remove_hot_pixels,
+    )
 
     # equal parameters give equal tasks, so the mask is not made twice
-    found = {**REMOVAL_DEFAULTS[parameters.get("method", "count")], **parameters}
-    mask = infer_hot_pixels(counts, **found)
+    found = {**REMOVAL_DEFAULTS[parameters.get("method", DEFAULT_METHOD)], **parameters}
+    rule = {name: value for name, value in found.items() if name not in _REPLACING}
+    mask = infer_hot_pixels(counts, **rule)
     text = {"long_name": "hot pixels replaced", "units": "1"}
     hot = ("frame", mask.data.sum(axis=(1, 2)), text)
     return remove_hot_pixels(counts, **found).assign_coords(hot_pixels=hot)
@@ -97,7 +106,7 @@ def _write(data: xr.DataArray, out: str, arguments: Namespace, label: str) -> xr
 
 
 def _hot_parameters(arguments: Namespace) -> dict[str, Any]:
-    given = {name: getattr(arguments, name) for name in _HOT}
+    given = {name: getattr(arguments, name) for name in (*_HOT, *_REPLACING)}
     found = {name: value for name, value in given.items() if value is not None}
     return {**found, "method": "seed"} if arguments.preset == "seed" else found
 
