@@ -36,6 +36,7 @@ _HOMES = {
     "simulate_minflux": "simulate.minflux",
     "unpack": "writers.unpack",
     "write_minflux": "writers.write",
+    "write_nrrd": "stores.nrrd",
 }
 
 # rooms that are reached as mfx.mims

@@ -102,7 +102,7 @@ class MinfluxBackendEntrypoint(BackendEntrypoint):
 class MimsBackendEntrypoint(BackendEntrypoint):
     """Open a NanoSIMS stack as a Dataset with the variable ``counts`` (frame, detector, y, x)."""
 
-    description = "Cameca NanoSIMS image stacks (.im)"
+    description = "Cameca NanoSIMS image stacks (.im, packed .im, OpenMIMS .nrrd)"
     open_dataset_parameters: ClassVar[tuple[str, ...]] = (
         "filename_or_obj",
         "drop_variables",
@@ -110,6 +110,9 @@ class MimsBackendEntrypoint(BackendEntrypoint):
         "interleave",
         "incomplete",
         "zero_tail",
+        "member",
+        "max_bytes",
+        "integers",
         "chunk_bytes",
     )
 
@@ -122,11 +125,14 @@ class MimsBackendEntrypoint(BackendEntrypoint):
         interleave: bool = False,
         incomplete: str = "drop",
         zero_tail: str = "keep",
+        member: str | None = None,
+        max_bytes: int | None = None,
+        integers: bool = True,
         chunk_bytes: int | None = None,
     ) -> xr.Dataset:
         """Return the stack; see `open_mims`."""
         from mfxarray.assemble import lazy_ion_images
-        from mfxarray.opening.mims import open_images
+        from mfxarray.opening.mims import open_images, with_earlier_steps
 
         file = open_images(
             filename_or_obj,
@@ -134,8 +140,11 @@ class MimsBackendEntrypoint(BackendEntrypoint):
             interleave=interleave,
             incomplete=incomplete,
             zero_tail=zero_tail,
+            member=member,
+            max_bytes=max_bytes,
+            integers=integers,
         )
-        counts = lazy_ion_images(file, chunk_bytes=chunk_bytes)
+        counts = with_earlier_steps(lazy_ion_images(file, chunk_bytes=chunk_bytes))
         found = counts.to_dataset(name="counts")
         return found if drop_variables is None else found.drop_vars(drop_variables)
 

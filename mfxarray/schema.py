@@ -150,6 +150,7 @@ ION_IMAGES: tuple[Variable, ...] = (
     Variable("plane", ("frame",), "int64", "1", "plane of the file that the frame is a part of"),
     Variable("series", ("frame",), "int64", "1", "series of the plane, counted from 0"),
     Variable("file", ("frame",), "int64", "1", "number of the file in attrs['files']"),
+    Variable("covered", ("y", "x"), "bool", None, "a field covers the pixel"),
     Variable("exposure", ("y", "x"), "int64", "1", "frames that cover the pixel"),
     Variable("n_frames", (), "int64", "1", "frames in the sum"),
     Variable(

@@ -31,7 +31,8 @@ def _pictures(figure):
 
 
 def _labels(figure):
-    return {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
+    every = [*figure.axes, *(child for axes in figure.axes for child in axes.child_axes)]
+    return {text for axes in every for text in (axes.get_xlabel(), axes.get_ylabel())}
 
 
 def _last_positions(run):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mfxarray.accessors.shared import Shared
+from mfxarray.accessors.shared import Path, Shared
 
 if TYPE_CHECKING:
     from mfxarray.mims.header import MimsHeader
@@ -145,6 +145,54 @@ class CountsAccessor(Shared):
         from mfxarray.mims.counting_check import counting_check
 
         return counting_check(self._data, regions, **parameters)
+
+    def plot(self, **parameters: Any) -> Any:
+        """Draw the images of detectors; see `mfxarray.plot.images.ion_images`."""
+        from mfxarray.plot import ion_images
+
+        return ion_images(self._data, **parameters)
+
+    def plot_ratio(self, **parameters: Any) -> Any:
+        """Draw a result of ratio, delta ...; see `mfxarray.plot.ratios.ratio_images`."""
+        from mfxarray.plot import ratio_images
+
+        return ratio_images(self._data, **parameters)
+
+    def plot_hsi(self, **parameters: Any) -> Any:
+        """Draw a result of hsi with its legend; see `mfxarray.plot.ratios.hsi`."""
+        from mfxarray.plot import hsi
+
+        return hsi(self._data, **parameters)
+
+    def plot_profile(self, name: str | Sequence[str] = "counts", **parameters: Any) -> Any:
+        """Draw a depth or line profile with errors; see `mfxarray.plot.profiles.profile`."""
+        from mfxarray.plot import profile
+
+        return profile(self._data, name, **parameters)
+
+    def plot_regions(self, regions: xr.DataArray, detector: str, **parameters: Any) -> Any:
+        """Draw regions over an image; see `mfxarray.plot.regions.regions`."""
+        from mfxarray.plot import regions as draw
+
+        return draw(self._data, regions, detector, **parameters)
+
+    def to_tiff(self, path: Path, **parameters: Any) -> None:
+        """Write a hyperstack for ImageJ; see `mfxarray.stores.tiff.write_tiff`."""
+        from mfxarray.stores.tiff import write_tiff
+
+        write_tiff(self._data, path, **parameters)
+
+    def to_ome_zarr(self, path: Path, **parameters: Any) -> None:
+        """Write an OME-Zarr image; see `mfxarray.stores.ome_zarr.write_ome_zarr`."""
+        from mfxarray.stores.ome_zarr import write_ome_zarr
+
+        write_ome_zarr(self._data, path, **parameters)
+
+    def to_nrrd(self, path: Path, **parameters: Any) -> None:
+        """Write an OpenMIMS file; see `mfxarray.stores.nrrd.write_nrrd`."""
+        from mfxarray.stores.nrrd import write_nrrd
+
+        write_nrrd(path, self._data, **parameters)
 
 
 @xr.register_dataarray_accessor("mims")

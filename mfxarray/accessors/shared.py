@@ -23,6 +23,12 @@ class Shared:
 
         return history(self._data.attrs)
 
+    def to_netcdf(self, path: Path, *, compress: bool = False, overwrite: bool = False) -> None:
+        """Write a NetCDF 4 file; see `mfxarray.stores.netcdf.write_netcdf`."""
+        from mfxarray.stores.netcdf import write_netcdf
+
+        write_netcdf(self._data, path, compress=compress, overwrite=overwrite)
+
     def to_zarr(self, path: Path, *, overwrite: bool = False) -> None:
         """Write a sealed Zarr store; see `mfxarray.stores.zarr_store.write_zarr`."""
         from mfxarray.stores.zarr_store import write_zarr

@@ -37,10 +37,14 @@ class ByteWindow:
 
     def peek(self, start: int, count: int) -> bytes:
         """Return ``count`` bytes from ``start``, fewer only where there are no more."""
+        here = start - self._start
+        if here > len(self._bytes) and self._ahead <= count <= self.end - start:
+            # a hop of thousands: nothing of it is known, nothing is cut
+            self._start, self._bytes = start, self._fetch(start, count)
+            return self._bytes
         stop = min(start + count, self.end)
         if start < 0 or start >= stop:
             return b""
-        here = start - self._start
         if here >= 0 and stop - self._start <= len(self._bytes):
             return self._bytes[here : stop - self._start]
         known = self._bytes[here:] if here >= 0 else b""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from threading import Lock
 
 from mfxarray.errors import DataError
@@ -155,10 +157,10 @@ def _scan(root: str, prefix: str) -> Listing:
             with _entries(folder) as entries:
                 for entry in entries:
                     key = start + entry.name
-                    if entry.is_dir(follow_symlinks=False) and depth < _DEPTH_CAP:
+                    state = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(state.st_mode) and depth < _DEPTH_CAP:
                         waiting.append((os.path.join(folder, entry.name), f"{key}/", depth + 1))
                         continue
-                    state = entry.stat(follow_symlinks=False)
                     if not stat.S_ISREG(state.st_mode):
                         raise _no_file(root, key, state.st_mode)
                     found[key] = state.st_size, state.st_mtime_ns
@@ -166,7 +168,7 @@ def _scan(root: str, prefix: str) -> Listing:
                         raise DataError(f"holds over {_KEY_CAP} files", path=root, hint=_HINT)
         except OSError as error:
             raise DataError(f"cannot be listed: {error.strerror}", path=folder) from error
-    return dict(sorted(found.items()))
+    return {key: found[key] for key in sorted(found)}
 
 
 @contextmanager
@@ -200,9 +202,12 @@ def _link(root: str, key: str) -> DataError:
 
 def _digest(listing: Listing) -> str:
     # no name holds a zero byte
-    names, states = "\0".join(listing), repr(list(listing.values()))
-    text = f"{names}\0\0{states}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    names = "\0".join(listing).encode("utf-8", "surrogatepass")
+    try:
+        states = array("q", chain.from_iterable(listing.values())).tobytes()
+    except OverflowError:  # a time of the far future
+        states = repr(list(listing.values())).encode()
+    return hashlib.sha256(names + b"\0\0" + states).hexdigest()
 
 
 def _remember(root: str, prefix: str, digest: str, listing: Listing) -> Listing:

@@ -24,6 +24,7 @@ from mfxarray.formats.im_planes import Planes, drop_zero_tail, find_planes
 from mfxarray.formats.im_roll import find_roll, given_roll
 from mfxarray.formats.im_series import InterleavedStack
 from mfxarray.formats.im_species import find_species
+from mfxarray.formats.im_tree import header_json
 from mfxarray.formats.sources import FileSource, StackSource
 from mfxarray.formats.species import Species
 
@@ -122,7 +123,7 @@ def open_im(
         np.dtype(f"{about.order}u{about.image['d']}"),
         about.image,
         about.masses,
-        empty=planned_frame(about.image, about.parameters),
+        empty=planned_frame(about.image, about.scan),
         incomplete=incomplete,
     )
     planes = drop_zero_tail(planes) if zero_tail == "drop" else planes
@@ -133,7 +134,7 @@ def open_im(
     return ImFile(
         frames.stack,
         frames.detectors,
-        pixel_size(about.image, about.parameters, stack.frame_shape)[1],
+        pixel_size(about.sizes, about.scan, stack.frame_shape)[1],
         frames.attrs,
         (*about.warnings, *planes.warnings, *frames.warnings),
         frames.species,
@@ -153,12 +154,13 @@ def _frames(about: ImageHead, stack: StackSource, planes: Planes, rolled: dict[s
         **definition_attrs(about.definition, about.order),
         **count_attrs(image, masses, planes.complete),
         **({} if parameters is None else parameters.attrs),
-        "raster_um": pixel_size(image, parameters, stack.frame_shape)[0],
-        "scanned_frame": scanned_frame(parameters),
+        "raster_um": pixel_size(about.sizes, about.scan, stack.frame_shape)[0],
+        "scanned_frame": scanned_frame(about.scan),
         "pixel_bytes": stack.dtype.itemsize,
         **multiplier_attrs(masses, parameters),
         **planes.attrs,
         **rolled,
+        "header": header_json(about.header, about.order),
     }
     present = {key: value for key, value in attrs.items() if value is not None}
     frames = plain_frames(stack, detectors, species, present, dwell)

@@ -21,7 +21,8 @@ from mfxarray.formats.sources import FileSource
 
 __all__ = ["ImageHead", "read_image_head"]
 
-_IMAGES = (27, 29, 39)
+_STAGE = 41
+_IMAGES = (27, 29, 39, _STAGE)
 _HEAD, _TAIL = STRUCTS["Def_analysis"].size, STRUCTS["Header_image"].size
 
 
@@ -49,6 +50,17 @@ class ImageHead:
     parameters: Parameters | None
     warnings: tuple[str, ...]
 
+    @property
+    def scan(self) -> Parameters | None:
+        """The settings where they describe the scan; the stage makes images without the beam's."""
+        return None if self.definition["analysis_type"] == _STAGE else self.parameters
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The image header, without a raster where it is the stage that moves."""
+        stage = self.definition["analysis_type"] == _STAGE
+        return {**self.image, "raster": 0} if stage else self.image
+
 
 def read_image_head(source: FileSource) -> ImageHead:
     """Return what the header of an image says, as far as it agrees with itself.
@@ -67,12 +79,13 @@ def read_image_head(source: FileSource) -> ImageHead:
             "which is not an image",
             path=source.path,
             place="offset 4",
-            hint="Only types 27, 29 and 39 are images; open_mims_scan opens the others, and "
+            hint="Only types 27, 29, 39 and 41 are images; open_mims_scan opens the others, and "
             "read_mims_header reads the header of any.",
         )
     image = _image_header(source, header, order)
     masses, parameters, warnings = _settings(header, order, definition["release"], image)
-    warnings += _contradictions(image, parameters)
+    if kind != _STAGE:
+        warnings += _contradictions(image, parameters)
     return ImageHead(header, order, definition, image, masses, parameters, tuple(warnings))
 
 

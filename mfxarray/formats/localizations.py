@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from mfxarray.formats.npy_fields import ITERATION, SourceField, check_layout, fields_of
-from mfxarray.formats.samples import Sample
+from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sequence import dump_sequences, sequences_of
 from mfxarray.formats.tables import Measurement, Table
 from mfxarray.schema import CFR_NOT_MEASURED
 
 __all__ = [
     "LocalizationFile",
+    "descr_of",
     "describe",
     "extract",
     "extract_masked",
@@ -24,9 +25,6 @@ __all__ = [
     "sentinel_to_nan",
     "trace_start_near",
 ]
-
-# Imspector fills these with zeros when it exports the last iteration only
-_ZERO_IN_AGGREGATES = ("tic", "lnc", "ext", "fbg")
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def describe(
     records: Table,
     *,
     stored: np.dtype[Any] | None = None,
-    windows: int | None = None,
+    facts: RowFacts | None = None,
 ) -> LocalizationFile:
     """Return the fields and facts of a data set.
 
@@ -83,8 +81,8 @@ def describe(
         that flat records were regrouped into.
     stored
         Dtype of the records in the file, where it is not that of ``records``.
-    windows
-        At how many places to look for facts that only the values tell.
+    facts
+        What the values tell, where that is known; looked for in some rows if not.
 
     Raises
     ------
@@ -93,19 +91,16 @@ def describe(
 
     Notes
     -----
-    Reads about 1 MB of records, however large the file is.
+    Reads about 1 MB of records, however large the file is; none if ``facts`` are given.
     """
     stored = records.dtype if stored is None else stored
     n_iterations = check_layout(measurement.source, records.dtype)
-    sample = Sample(records, windows)
-    nested = n_iterations is not None
-    iterations = _iteration_numbers(sample, n_iterations) if n_iterations else ()
-    cfr_iteration = _cfr_iteration(sample) if nested else None
-    aggregated = n_iterations == 1 and _is_aggregated(sample)
+    if facts is None:
+        facts = look_at(records, measurement.source)
     fields = tuple(
         known
         for known in fields_of(records.dtype)
-        if not (aggregated and known.path == (ITERATION, "lnc"))
+        if not (facts.aggregated and known.path == (ITERATION, "lnc"))
     )
     attrs: dict[str, Any] = {
         "source_file": measurement.name,
@@ -114,18 +109,19 @@ def describe(
         "vendor": "Abberior Imspector",
         "data_set": measurement.label,
     }
-    if nested:
+    if n_iterations is not None:
         attrs |= {
             "n_iterations": n_iterations,
-            "iterations": list(iterations),
-            "cfr_iteration": cfr_iteration,
-            "aggregated": aggregated,
+            "iterations": list(facts.iterations),
+            "cfr_iteration": facts.cfr_iteration,
+            "aggregated": facts.aggregated,
         }
-    attrs |= {"bead_corrected": _is_bead_corrected(sample, fields), "z_scaling": 1.0}
+    attrs |= {"bead_corrected": facts.bead_corrected, "z_scaling": 1.0}
     attrs |= _container_attrs(measurement)
-    attrs["source_dtype"] = json.dumps(_descr(stored))
+    attrs["source_dtype"] = json.dumps(descr_of(stored))
     origin = measurement.describe()
-    return LocalizationFile(records, origin, fields, iterations, cfr_iteration, attrs)
+    numbers, measured = facts.iterations, facts.cfr_iteration
+    return LocalizationFile(records, origin, fields, numbers, measured, attrs)
 
 
 def extract(
@@ -218,6 +214,16 @@ def model_of(dtype: np.dtype[Any]) -> str:
     return "v1 nested" if base.names else "v2 flat"
 
 
+def descr_of(dtype: np.dtype[Any]) -> list[Any]:
+    """Return a structured dtype as nested lists, as the metadata of zarr format 2 has it."""
+    found: list[Any] = []
+    for name in dtype.names or ():
+        base, shape = dtype[name].subdtype or (dtype[name], ())
+        kind = base.str if base.names is None else descr_of(base)
+        found.append([name, kind, list(shape)] if shape else [name, kind])
+    return found
+
+
 def _container_attrs(measurement: Measurement) -> dict[str, Any]:
     found = dict(measurement.attrs)
     if measurement.sequence:
@@ -227,52 +233,3 @@ def _container_attrs(measurement: Measurement) -> dict[str, Any]:
     if measurement.missing_rows:
         found["missing_rows"] = [list(rows) for rows in measurement.missing_rows]
     return found
-
-
-def _descr(dtype: np.dtype[Any]) -> list[Any]:
-    """Return a structured dtype as nested lists, as the metadata of zarr format 2 has it."""
-    found: list[Any] = []
-    for name in dtype.names or ():
-        base, shape = dtype[name].subdtype or (dtype[name], ())
-        kind = base.str if base.names is None else _descr(base)
-        found.append([name, kind, list(shape)] if shape else [name, kind])
-    return found
-
-
-def _iteration_numbers(sample: Sample, n_iterations: int) -> tuple[int, ...]:
-    counted = tuple(range(n_iterations))
-    numbers = sample.column((ITERATION, ITERATION))
-    if numbers is None or not len(numbers) or numbers.dtype.kind not in "iu" or numbers.ndim != 2:
-        return counted
-    stored = tuple(int(number) for number in numbers[0])
-    return stored if min(stored) >= 0 and len(set(stored)) == n_iterations else counted
-
-
-def _cfr_iteration(sample: Sample) -> int | None:
-    cfr = sample.column((ITERATION, "cfr"))
-    if cfr is None or cfr.dtype.kind != "f" or cfr.ndim != 2:
-        return None
-    for iteration in reversed(range(cfr.shape[1])):
-        column = cfr[:, iteration]
-        column = column[np.isfinite(column)]
-        if column.size and column.min() != column.max():
-            return iteration
-    return None
-
-
-def _is_aggregated(sample: Sample) -> bool:
-    columns = [sample.column((ITERATION, name)) for name in _ZERO_IN_AGGREGATES]
-    present = [column for column in columns if column is not None]
-    return sum(len(column) for column in present) > 0 and not any(map(np.any, present))
-
-
-def _is_bead_corrected(sample: Sample, fields: tuple[SourceField, ...]) -> bool | None:
-    """Return whether positions were moved by the bead correction, None where nothing tells."""
-    paths = {known.path[-1]: known.path for known in fields if known.path[-1] in ("loc", "lnc")}
-    if len(paths) < 2:
-        return None
-    loc, lnc = sample.column(paths["loc"]), sample.column(paths["lnc"])
-    if loc is None or lnc is None:
-        return None
-    known = np.isfinite(loc) & np.isfinite(lnc)
-    return bool((loc[known] != lnc[known]).any()) if known.any() else None

@@ -94,12 +94,7 @@ class MfxdtaKeys:
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys of all files below the top folder, in the order of the archive."""
-        archive, cut = self.archive, len(self.prefix)
-        return tuple(
-            name[cut:]
-            for name, size in zip(archive.names, archive.sizes.tolist(), strict=True)
-            if size >= 0 and name.startswith(self.prefix)
-        )
+        return _keys_below(self.archive, self.prefix)
 
     def size(self, key: str) -> int | None:
         """Return the bytes of a file, None where there is none."""
@@ -159,6 +154,17 @@ def read_archive(stack: StackBytes, strict: bool = True) -> Archive:
     starts, sizes = np.array(entries.starts, np.int64), np.array(entries.sizes, np.int64)
     rows = entries.rows
     return Archive(version, saved, tuple(rows), starts, sizes, end, tuple(entries.notes), rows)
+
+
+@lru_cache(maxsize=8)
+def _keys_below(archive: Archive, prefix: str) -> tuple[str, ...]:
+    """Return the names of the files below a folder, without it; asked for at every opening."""
+    cut = len(prefix)
+    return tuple(
+        name[cut:]
+        for name, size in zip(archive.names, archive.sizes.tolist(), strict=True)
+        if size >= 0 and name.startswith(prefix)
+    )
 
 
 def _header_bytes(window: ByteWindow) -> int:

@@ -33,7 +33,11 @@ _ELSEWHERE = {
 
 
 def open_measurements(
-    path: str | os.PathLike[str], *, strict: bool = True, units: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    strict: bool = True,
+    units: str | None = None,
+    kind: str | None = None,
 ) -> tuple[Measurement, ...]:
     """Return all data sets of a file or folder; their records stay where they are.
 
@@ -45,6 +49,8 @@ def open_measurements(
         Refuse what is incomplete; if off, what is there is given, and what is missing is listed.
     units
         Unit of coordinates, "nm", "um" or "m", for text and npz files that do not tell.
+    kind
+        What `sniff` says of the path, where that is known.
 
     Raises
     ------
@@ -53,7 +59,7 @@ def open_measurements(
     ValueError
         If ``units`` is given for a container that knows its units.
     """
-    kind = sniff(path)
+    kind = sniff(path) if kind is None else kind
     if kind not in _READERS:
         hint = _ELSEWHERE.get(kind, "Give a MINFLUX file.")
         raise DataError(f"is no MINFLUX measurement but {kind}", path=path, hint=hint)

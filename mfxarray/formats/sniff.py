@@ -10,6 +10,8 @@ from typing import Any
 from mfxarray.errors import DataError
 from mfxarray.formats.npy_fields import ITERATION
 from mfxarray.formats.npy_header import MAGIC, read_header
+from mfxarray.formats.nrrd_header import is_nrrd
+from mfxarray.formats.packed import holds_mims
 from mfxarray.formats.sources import FileSource
 
 __all__ = ["looks_like_mims", "looks_like_minflux", "sniff"]
@@ -17,8 +19,8 @@ __all__ = ["looks_like_mims", "looks_like_minflux", "sniff"]
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 64 * 1024
 _READ = (
-    "mfxarray reads MINFLUX data (npy, mat, json, zarr, msr, pmx, npz, csv), NanoSIMS .im files, "
-    "and its own stores."
+    "mfxarray reads MINFLUX data (npy, mat, json, zarr, msr, pmx, npz, csv), NanoSIMS files (.im, "
+    "packed .im, OpenMIMS .nrrd), and its own stores."
 )
 _MAT_V73_OFFSET = 512
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -34,8 +36,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 # content that is recognised but not read: first bytes, name
 _NOT_YET: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "a single Parquet file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"NRRD000", "an NRRD picture (OpenMIMS)"),
+    (b"NRRD000", "an NRRD picture without the keys of OpenMIMS"),
+    (b"\x1f\x8b", "a gzip archive without a NanoSIMS file"),
 )
 # children that tell what a folder is, and the name we give it
 _FOLDERS = (("zarr.json", "zarr"), ("_metadata", "parquet"), ("_common_metadata", "parquet"))
@@ -58,7 +60,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
     -------
     str
         MINFLUX: "npy", "mat", "json", "zarr v2", "zipped zarr", "msr", "hdf5" (pmx), "npz",
-        "text". NanoSIMS: "im". Our stores: "zarr", "parquet".
+        "text". NanoSIMS: "im", "packed im", "nrrd". Our stores: "zarr", "parquet".
 
     Raises
     ------
@@ -80,8 +82,12 @@ def sniff(path: str | os.PathLike[str]) -> str:
     head = source.read(0, min(_HEAD_BYTES, source.size))
     if (found := _sniff_head(head)) is not None:
         return found
+    if is_nrrd(head) and b"Mims_" in head:
+        return "nrrd"
     if head.startswith(_ZIP):
         return _sniff_zip(source)
+    if holds_mims(source):
+        return "packed im"
     for magic, name in _NOT_YET:
         if head.startswith(magic):
             raise DataError(f"is {name}, which is not read", path=source.path, hint=_READ)
@@ -102,7 +108,7 @@ def looks_like_minflux(path: Any) -> bool:
 
 def looks_like_mims(path: Any) -> bool:
     """Tell whether ``path`` is a Cameca NanoSIMS file; False for anything else."""
-    return _sniff_quietly(path) == "im"
+    return _sniff_quietly(path) in ("im", "packed im", "nrrd")
 
 
 def _sniff_quietly(path: Any) -> str | None:
@@ -147,7 +153,9 @@ def _sniff_zip(source: FileSource) -> str:
         return "zipped zarr"
     if b".npy" in ends:
         return "npz"
-    message = "is a zip archive without .zarray or .npy members, which is not read"
+    if holds_mims(source):
+        return "packed im"
+    message = "is a zip archive without .zarray, .npy or NanoSIMS members, which is not read"
     raise DataError(message, path=source.path, hint=_READ)
 
 

@@ -28,7 +28,7 @@ def read_attrs(keys: KeyStore, key: str) -> dict[str, Any]:
     Values that are JSON objects or lists written as text are read as such.
     """
     size = keys.size(key)
-    if not size:
+    if size is None:
         return {}
     path = keys.source.path
     if size > _BYTES_CAP:

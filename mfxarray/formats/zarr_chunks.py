@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numcodecs import Blosc
 
 from mfxarray.errors import DataError
 from mfxarray.formats.keys import KeyStore
@@ -134,6 +133,9 @@ def _check_header(chunk: _Chunk, packed: bytes) -> tuple[int, bool]:
 
 
 def _decode(chunk: _Chunk, packed: bytes, out: Bytes) -> None:
+    # takes longer to import than a file to open whose chunks need not be read
+    from numcodecs import Blosc
+
     try:
         Blosc().decode(packed, out=out)
     except (RuntimeError, ValueError) as error:

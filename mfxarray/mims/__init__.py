@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["process"]
+__all__ = ["mosaic", "process"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the whole job when it is asked for; its module needs dask and xarray."""
-    if name != "process":
-        raise AttributeError(f"module 'mfxarray.mims' has no attribute {name!r}")
-    from mfxarray.mims.job import process
+    """Import what is asked for; its module needs dask and xarray."""
+    if name == "process":
+        from mfxarray.mims.job import process
 
-    return process
+        return process
+    if name == "mosaic":
+        from mfxarray.mims.mosaics import mosaic
+
+        return mosaic
+    raise AttributeError(f"module 'mfxarray.mims' has no attribute {name!r}")

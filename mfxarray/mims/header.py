@@ -113,7 +113,7 @@ def read_mims_header(path: str | os.PathLike[str]) -> MimsHeader:
     Parameters
     ----------
     path
-        An ``.im``, ``.is``, ``.dp``, ``.ls``, ``.bs``, ``.e0s``... file.
+        An ``.im``, ``.is``, ``.dp``, ``.ls``, ``.bs``, ``.e0s``... file, plain or packed.
 
     Returns
     -------
@@ -130,7 +130,9 @@ def read_mims_header(path: str | os.PathLike[str]) -> MimsHeader:
     -----
     Reads about 30 kB, whatever the size of the file.
     """
-    return MimsHeader(read_tree(FileSource.open(path)))
+    from mfxarray.records.unpacked import unpacked
+
+    return MimsHeader(read_tree(FileSource.open(unpacked(path))))
 
 
 def header_of(attrs: Mapping[Any, Any]) -> MimsHeader:

@@ -16,6 +16,7 @@ from mfxarray.formats.im_header import Masses, iso_date
 from mfxarray.formats.im_scans import ImScan, open_scan
 from mfxarray.mims.header import ATTRIBUTE
 from mfxarray.provenance import origin
+from mfxarray.records.unpacked import unpacked
 
 __all__ = ["open_mims_scan"]
 
@@ -56,7 +57,7 @@ def open_mims_scan(path: str | os.PathLike[str]) -> xr.Dataset:
     -----
     Reads the file whole: such files have kilobytes.
     """
-    scan = open_scan(path)
+    scan = open_scan(unpacked(path))
     for message in scan.warnings:
         warnings.warn(f"{scan.source.path}: {message}", stacklevel=2)
     rate, abscissas = _arrays(scan)

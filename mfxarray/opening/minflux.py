@@ -6,14 +6,17 @@ import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pandas as pd
 import xarray as xr
 
 from mfxarray.assemble import bead_tracks, dask_localizations
 from mfxarray.formats.localizations import LocalizationFile, describe, model_of
-from mfxarray.formats.openers import open_measurements, pick
+from mfxarray.formats.openers import pick
+from mfxarray.formats.row_facts import RowFacts
 from mfxarray.formats.tables import Measurement, Table, is_stream
+from mfxarray.opening.measurements import measurements_of
 
 __all__ = ["list_minflux", "localization_file", "open_minflux", "open_minflux_tree", "tree_nodes"]
 
@@ -72,12 +75,12 @@ def open_minflux(
 
     Notes
     -----
-    Reads less than 4 MB. JSON, text and compressed ``.mat`` files cannot be read in places; they
+    Reads less than 2 MB. JSON, text and compressed ``.mat`` files cannot be read in places; they
     are copied once, with bounded memory, into a cache beside the file (option ``cache_folder``).
     How many localizations a flat file holds is known after one pass over its ids; what the pass
     finds is kept in the cache as well.
     """
-    wanted = pick(open_measurements(path, strict=strict, units=units), dataset)
+    wanted = pick(measurements_of(path, strict=strict, units=units), dataset)
     file = localization_file(wanted, records=records, view=view, strict=strict)
     return dask_localizations(file, masked=masked, chunk_bytes=chunk_bytes)
 
@@ -155,7 +158,7 @@ def list_minflux(path: Path, *, strict: bool = True) -> pd.DataFrame:
             "did": measurement.attrs.get("did"),
             "acquisition_date": measurement.attrs.get("acquisition_date"),
         }
-        for measurement in open_measurements(path, strict=strict)
+        for measurement in measurements_of(path, strict=strict)
     ]
     return pd.DataFrame(rows).astype({"records": "Int64"}).set_index("dataset")
 
@@ -172,7 +175,7 @@ def tree_nodes(
 ) -> dict[str, xr.Dataset]:
     """Return the nodes of `open_minflux_tree` by path, their arrays made by ``assemble``."""
     nodes: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs={"source_file": os.path.basename(path)})}
-    for measurement in open_measurements(path, strict=strict):
+    for measurement in measurements_of(path, strict=strict):
         file = localization_file(measurement, records=records, view=view, strict=strict)
         name = measurement.label.replace("/", "_")
         facts = ("data_set", "did", "acquisition_date", "measurement", "sequences", "rois")
@@ -190,20 +193,27 @@ def localization_file(
     """Return what is to be read: stored records, their cache, or regrouped localizations."""
     if view not in ("valid", "all"):
         raise ValueError(f'view must be "valid" or "all", not {view!r}')
+    streamed = is_stream(measurement.rows)
     table, measurement = _reachable(measurement, strict)
     for message in measurement.warnings:
         warnings.warn(f"{measurement.source.path}: {message}", stacklevel=4)
     choices = {"dataset": measurement.label} if measurement.container == "msr" else {}
     if records or model_of(table.dtype) == "v1 nested":
-        return replace(describe(measurement, table), choices=choices)
+        known = _known_facts(table, measurement) if streamed else None
+        return replace(describe(measurement, table, facts=known), choices=choices)
     # nested files need none of this, and should not wait for it
-    from mfxarray.records.index_cache import cached_index
-    from mfxarray.records.regroup import Regrouped
+    from mfxarray.records.index_cache import cached_localizations
 
-    index = cached_index(table, measurement.source, "all" if view == "all" else "valid")
-    regrouped = Regrouped(table, index)
-    file = describe(measurement, regrouped, stored=table.dtype, windows=3)
+    chosen: Literal["valid", "all"] = "all" if view == "all" else "valid"
+    regrouped, facts = cached_localizations(table, measurement.source, chosen)
+    file = describe(measurement, regrouped, stored=table.dtype, facts=facts)
     return replace(file, choices={**choices, "view": view})
+
+
+def _known_facts(table: Table, measurement: Measurement) -> RowFacts:
+    from mfxarray.records.facts_cache import cached_facts
+
+    return cached_facts(table, measurement.source)
 
 
 def _reachable(measurement: Measurement, strict: bool) -> tuple[Table, Measurement]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from mfxarray.formats.localizations import LocalizationFile, sentinel_to_nan
 from mfxarray.formats.npy_fields import SourceField
-from mfxarray.formats.openers import open_measurements, pick
+from mfxarray.formats.openers import pick
 from mfxarray.formats.tables import Table
+from mfxarray.opening.measurements import measurements_of
 from mfxarray.opening.minflux import localization_file
 from mfxarray.schema import AXES
 
@@ -72,7 +73,7 @@ def read_minflux_table(
     """
     import pandas as pd
 
-    wanted = pick(open_measurements(path, strict=strict, units=units), dataset)
+    wanted = pick(measurements_of(path, strict=strict, units=units), dataset)
     file = localization_file(wanted, records=False, view="valid", strict=strict)
     return pd.DataFrame(_joined(file.records, _columns(file, fields, masked)), copy=False)
 

@@ -7,8 +7,23 @@ matplotlib is imported when a picture is made.
 from __future__ import annotations
 
 from mfxarray.plot.figures import save
-from mfxarray.plot.ions import drift, hot_pixels, ion_images
+from mfxarray.plot.images import ion_images
+from mfxarray.plot.ions import drift, hot_pixels
 from mfxarray.plot.points import localizations
+from mfxarray.plot.profiles import profile
+from mfxarray.plot.ratios import hsi, ratio_images
+from mfxarray.plot.regions import regions
 from mfxarray.plot.tables import traces
 
-__all__ = ["drift", "hot_pixels", "ion_images", "localizations", "save", "traces"]
+__all__ = [
+    "drift",
+    "hot_pixels",
+    "hsi",
+    "ion_images",
+    "localizations",
+    "profile",
+    "ratio_images",
+    "regions",
+    "save",
+    "traces",
+]

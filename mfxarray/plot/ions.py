@@ -1,59 +1,22 @@
-"""Pictures of ion images, their drift and their hot pixels."""
+"""Pictures of what cleans a stack of ion images: its drift and its hot pixels."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mfxarray.display import number, safe_text
+from mfxarray.display import number
 from mfxarray.plot.figures import new_figure
+from mfxarray.plot.panels import extent_of, plain_text
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["drift", "hot_pixels", "ion_images"]
+__all__ = ["drift", "hot_pixels"]
 
 Array = np.ndarray[Any, Any]
-
-
-def ion_images(counts: xr.DataArray, *, log: bool = False, title: str = "") -> Figure:
-    """Return one picture a detector, summed over frames, and the exposure where it varies.
-
-    Parameters
-    ----------
-    counts
-        Ion counts (frame, detector, y, x), or images (detector, y, x) that are summed already.
-    log
-        Colours on a logarithmic scale.
-    title
-        Above all pictures.
-    """
-    frames = counts.sizes.get("frame")
-    images = (counts.sum("frame") if frames is not None else counts).compute()
-    panels = [
-        (_detector_title(images, index), images.isel(detector=index).values, "counts")
-        for index in range(images.sizes["detector"])
-    ]
-    exposure = images.coords.get("exposure")
-    if exposure is not None and exposure.size and exposure.min() != exposure.max():
-        panels.append(("exposure", exposure.values, "frames"))
-    columns = min(len(panels), 4)
-    rows = math.ceil(len(panels) / columns)
-    figure = new_figure(3.5 * columns, 3.2 * rows + 0.4)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    extent = _extent_um(images)
-    for place, (name, values, unit) in zip(grid, panels, strict=False):
-        _ion_panel(figure, place, values, extent, log and unit == "counts", unit)
-        place.set_title(name)
-    for place in grid[len(panels) :]:
-        place.set_axis_off()
-    summed = f"sum of {frames} frames" if frames is not None else "summed images"
-    figure.suptitle(f"{safe_text(title, 80)}: {summed}" if title else summed)
-    return figure
 
 
 def drift(translations: xr.DataArray, *, truth: Array | None = None, title: str = "") -> Figure:
@@ -97,7 +60,7 @@ def drift(translations: xr.DataArray, *, truth: Array | None = None, title: str 
     path.set_adjustable("datalim")
     path.invert_yaxis()
     figure.colorbar(marks, ax=path, label="frame")
-    figure.suptitle(safe_text(title, 80) or "drift of the sample")
+    figure.suptitle(plain_text(title) or "drift of the sample")
     return figure
 
 
@@ -115,11 +78,13 @@ def hot_pixels(
     title
         Above all pictures.
     """
+    from mfxarray.mims.pixel_grid import grid_of
+
     images = [before.values, after.values]
     top = max(float(np.percentile(images[1], 99.9)), 1.0) * 1.2
     figure = new_figure(11.5, 4.4)
     places = figure.subplots(1, 2)
-    extent = _extent_um(before)
+    extent = extent_of(grid_of(before))
     y, x = np.nonzero(mask.values)
     for place, values, name in zip(places, images, ("before", "after"), strict=True):
         shown = place.imshow(values, cmap="gray", vmin=0, vmax=top, extent=extent)
@@ -129,37 +94,7 @@ def hot_pixels(
         place.scatter(at_x, at_y, s=70, **ring)
         place.set(title=name, xlabel="x / µm", ylabel="y / µm")
         figure.colorbar(shown, ax=place, label="counts", extend="max")
-    what = safe_text(title, 80) or "hot pixels"
+    what = plain_text(title) or "hot pixels"
     many = "1 pixel" if len(y) == 1 else f"{number(len(y))} pixels"
     figure.suptitle(f"{what}: {many} replaced here (red)")
     return figure
-
-
-def _detector_title(images: xr.DataArray, index: int) -> str:
-    name = safe_text(images["detector"].values[index], 24)
-    mass = float(images["mass"].values[index]) if "mass" in images.coords else 0.0
-    return f"{name}  ({mass:.3f} u)" if mass > 0 else name
-
-
-def _extent_um(images: xr.DataArray) -> tuple[float, float, float, float]:
-    """Return left, right, bottom, top in µm; y runs downwards."""
-    edges = []
-    for dim in ("x", "y"):
-        places = images[dim].values.astype(float)
-        step = places[1] - places[0] if len(places) > 1 else 1.0
-        edges.append((float(places[0] - step / 2), float(places[-1] + step / 2)))
-    return edges[0][0], edges[0][1], edges[1][1], edges[1][0]
-
-
-def _ion_panel(
-    figure: Figure, place: Axes, values: Array, extent: Any, log: bool, unit: str
-) -> None:
-    from matplotlib.colors import LogNorm, Normalize
-
-    top = max(float(np.percentile(values, 99.9)), 1.0) if values.size else 1.0
-    norm = LogNorm(1, max(top, 10.0)) if log else Normalize(0, top)
-    shown_values = np.maximum(values, 1) if log else values
-    cmap = "viridis" if unit == "frames" else "inferno"
-    shown = place.imshow(shown_values, norm=norm, cmap=cmap, extent=extent)
-    place.set(xlabel="x / µm", ylabel="y / µm")
-    figure.colorbar(shown, ax=place, label=unit, shrink=0.85)

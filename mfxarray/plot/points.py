@@ -10,6 +10,7 @@ import numpy as np
 
 from mfxarray.display import number, safe_text
 from mfxarray.plot.figures import new_figure
+from mfxarray.plot.panels import round_length
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -148,19 +149,13 @@ def _density(
 
 def _scale_bar(place: Axes, limits: Limits, scale: float) -> None:
     width, height = (high - low for low, high in limits)
-    length = _round_length(width / 5)
+    length = round_length(width / 5)
     name = f"{length * 1e6:g} µm" if length >= 1e-6 else f"{length * 1e9:.3g} nm"
     right, bottom = limits[0][1] - 0.04 * width, limits[1][0] + 0.05 * height
     xs = [(right - length) * scale, right * scale]
     place.plot(xs, [bottom * scale] * 2, color="w", lw=3, solid_capstyle="butt")
     at = (np.mean(xs), (bottom + 0.02 * height) * scale)
     place.annotate(name, at, color="w", ha="center", va="bottom", fontsize=9)
-
-
-def _round_length(wished: float) -> float:
-    """Return the largest of 1, 2, 5 times a power of ten that is no longer than wished."""
-    power = 10.0 ** math.floor(math.log10(wished))
-    return next(step * power for step in (5, 2, 1) if step * power <= wished * (1 + 1e-9))
 
 
 def _frame_zoom(place: Axes, zoom: Limits, size: float) -> None:

@@ -20,7 +20,7 @@ from mfxarray.errors import DataError
 from mfxarray.formats.sources import FileSource
 from mfxarray.options import get_options
 
-__all__ = ["cache_path", "forget_old", "remove_cache"]
+__all__ = ["cache_path", "find_cache", "forget_old", "remove_cache"]
 
 # to be raised whenever what is kept in caches, or how it is made, changes
 _GENERATION = 1
@@ -53,11 +53,10 @@ def cache_path(source: FileSource, what: str, suffix: str) -> Path:
     source, else, where that cannot be written, ``mfxarray`` in the user's cache folder. A cache
     that is there is found in any of the last two. Reads 128 kB of the source.
     """
-    name = f"{_Name.of(source)}-{_hash(f'{_GENERATION} {what}', 12)}{suffix}"
-    folders = _folders(source)
-    for folder in folders:
-        if os.path.lexists(folder / name):
-            return folder / name
+    found = find_cache(source, what, suffix)
+    if found is not None:
+        return found
+    name, folders = _full_name(source, what, suffix), _folders(source)
     for folder in folders:
         if _is_usable(folder):
             return folder / name
@@ -66,6 +65,25 @@ def cache_path(source: FileSource, what: str, suffix: str) -> Path:
     raise DataError(
         f"no folder for its cache can be written ({tried})", path=source.path, hint=hint
     )
+
+
+def find_cache(source: FileSource, what: str, suffix: str) -> Path | None:
+    """Return the path of a cache that is there, None where there is none; makes no folder.
+
+    Parameters
+    ----------
+    source, what, suffix
+        As for `cache_path`.
+
+    Raises
+    ------
+    DataError
+        If the source changed since it was opened.
+    """
+    folders = [folder for folder in _folders(source) if folder.is_dir()]
+    # without a folder the source need not be read for its name
+    paths = [folder / _full_name(source, what, suffix) for folder in folders]
+    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 def forget_old(source: FileSource) -> list[Path]:
@@ -109,6 +127,10 @@ class _Name:
 
     def __str__(self) -> str:
         return f"{self.base}-{self.place}-{self.state}"
+
+
+def _full_name(source: FileSource, what: str, suffix: str) -> str:
+    return f"{_Name.of(source)}-{_hash(f'{_GENERATION} {what}', 12)}{suffix}"
 
 
 def _hash(text: str, letters: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,11 +139,16 @@ class RegroupIndex:
             return 0
         if localization >= self.n_localizations:
             return self.n_localizations
-        starts = self.localization[self.trace_start]
+        starts = self._trace_starts
         place = int(np.searchsorted(starts, localization, "left"))
         found = int(starts[place]) if place < len(starts) else self.n_localizations
         near = window is None or found - localization <= window
         return found if near and place < len(starts) else localization
+
+    @cached_property
+    def _trace_starts(self) -> Array:
+        # a large file is cut at thousands of places
+        return self.localization[self.trace_start]
 
 
 def build_index(

@@ -30,7 +30,6 @@ OTHER_TYPES = {
     "depth profile.dp": 21,
     "is01 R1 KH03-27 01.is": 26,
     "line scan stage control 1.ls": 22,
-    "sample stage image.ls": 41,
 }
 SYNTHETIC = [
     "s10_dup_labels_peakswitch.im",
@@ -466,7 +465,8 @@ def test_contradicting_counts(small: Path, offset: int, value: int, labels_known
         assert file.detectors == whole.detectors
     else:
         assert [d.name for d in file.detectors] == ["channel_1", "channel_2", "channel_3"]
-    kept = {k: v for k, v in file.attrs.items() if k not in ("release", "detectors")}
+    changing = ("release", "detectors", "header")
+    kept = {k: v for k, v in file.attrs.items() if k not in changing}
     assert kept.items() <= whole.attrs.items()
 
 
@@ -642,7 +642,7 @@ def test_flipped_bytes(tmp_path: Path, version: int) -> None:
     frames = rng.integers(0, 1000, (3, 6, 8, 6), dtype=np.uint32)
     write_im(path, frames, ImHeader(twice, 8, 6, 3, version))
     raw = np.frombuffer(path.read_bytes(), np.uint8)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(60):
         bad = raw.copy()
         # half of the flips where the sizes stand
@@ -651,7 +651,7 @@ def test_flipped_bytes(tmp_path: Path, version: int) -> None:
         bad[places] ^= rng.integers(1, 256, 20).astype(np.uint8)
         path.write_bytes(bad.tobytes())
         check_opens_or_refuses(path)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def open_default() -> tuple[Detector, ...]:
@@ -668,10 +668,18 @@ def test_a_lying_header_costs_neither_time_nor_memory(small: Path) -> None:
         (8, "i", 9_999_999),
     ]
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     for offset, code, *values in hostile:
         check_opens_or_refuses(changed(small, offset, code, *values))
-    seconds, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert seconds < 1
     assert peak < 4 * 2**20
+
+
+@pytest.mark.realdata
+def test_an_image_of_the_stage_has_no_raster_of_the_beam(data_dir: Path) -> None:
+    file = open_im(data_dir / "mims" / "sample stage image.ls")
+    assert (file.stack.n_frames, file.stack.frame_shape[1:]) == (0, (257, 255))
+    assert np.isnan(file.pixel_size_um).all()
+    assert "raster_um" not in file.attrs

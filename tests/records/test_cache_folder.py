@@ -10,7 +10,7 @@ import pytest
 from mfxarray.errors import DataError
 from mfxarray.formats.sources import FileSource
 from mfxarray.options import set_options
-from mfxarray.records.cache_folder import cache_path, forget_old
+from mfxarray.records.cache_folder import cache_path, find_cache, forget_old
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +114,22 @@ def test_option(tmp_path: Path, home: Path) -> None:
     assert path.parent == tmp_path / "a" / "b"
     assert os.listdir(tmp_path / "data") == ["run.json"]
     assert not home.exists()
+
+
+def test_looking_for_a_cache_makes_no_folder(tmp_path: Path, home: Path) -> None:
+    source = file(tmp_path)
+    assert find_cache(source, "a", ".x") is None
+    assert not home.exists()
+    assert os.listdir(tmp_path) == ["run.json"]
+    path = cache_path(source, "a", ".x")
+    assert find_cache(source, "a", ".x") is None
+    path.mkdir()
+    assert find_cache(source, "a", ".x") == path
+    assert find_cache(source, "b", ".x") is None
+    file(tmp_path, content=b"changed")
+    assert find_cache(FileSource.open(source.path), "a", ".x") is None
+    with pytest.raises(DataError, match="changed on disk"):
+        find_cache(source, "a", ".x")
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

@@ -40,6 +40,14 @@ def test_opens_like_the_plain_file(tmp_path: Path, plain: bytes, name: str) -> N
     assert os.path.basename(unpacked(path)) == "run 1.im"
 
 
+@pytest.mark.parametrize("name", ["RTIimage.im", "image sun.im"])
+def test_real_files(tmp_path: Path, data_dir: Path, name: str) -> None:
+    content = (data_dir / "mims" / name).read_bytes()
+    for kind in ("gzip", "bzip2", "zip", "tar.xz"):
+        path = saved(tmp_path, PACKERS[kind](content), f"{kind}.{name}.gz")
+        assert Path(unpacked(path)).read_bytes() == content
+
+
 def test_a_plain_file_stays_where_it_is(tmp_path: Path, plain: bytes) -> None:
     path = saved(tmp_path, plain, "run.im")
     assert unpacked(path) == str(path)
@@ -135,7 +143,9 @@ def test_two_at_once(tmp_path: Path, plain: bytes) -> None:
     assert Path(found.pop()).read_bytes() == plain
 
 
-@pytest.mark.parametrize("name", ["..im.gz", ".gz", "a\nb.im.gz", "x" * 150 + ".im.gz", "ä*?.im.gz"])
+@pytest.mark.parametrize(
+    "name", ["..im.gz", ".gz", "a\nb.im.gz", "x" * 150 + ".im.gz", "ä*?.im.gz"]
+)
 def test_odd_names(tmp_path: Path, plain: bytes, name: str) -> None:
     path = saved(tmp_path, gzip.compress(plain), name)
     found = Path(unpacked(path))
