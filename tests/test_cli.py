@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+import xarray as xr
+import zarr
 
 import mfxarray as mfx
 from mfxarray.cli import main
@@ -134,8 +137,24 @@ def test_convert_images(files, here, capsys):
     )
     assert "Ion images" in _runs(capsys, "info", "s.zarr")
     assert ".zarr" in _fails(capsys, "convert", files / "stack.im", "s.parquet")
-    assert ".zip or .parquet" in _fails(capsys, "convert", files / "stack.im", "s.tif")
+    assert ".zip or .parquet" in _fails(capsys, "convert", files / "stack.im", "s.png")
     assert "not MINFLUX" in _fails(capsys, "convert", files / "stack.im", "s.npy")
+
+
+@pytest.mark.parametrize("name", ["s.tif", "s.nrrd", "s.nc", "s.ome.zarr"])
+def test_convert_images_for_other_programs(files, here, capsys, name):
+    _runs(capsys, "convert", files / "stack.im", name)
+    counts = mfx.open_mims(files / "stack.im")
+    if name == "s.nrrd":
+        np.testing.assert_array_equal(mfx.open_mims(name), counts)
+        _runs(capsys, "clean", name, "clean.zarr")
+    if name == "s.nc":
+        np.testing.assert_array_equal(xr.open_dataarray(name), counts)
+    if name == "s.tif":
+        np.testing.assert_array_equal(tifffile.imread(name), counts)
+    if name == "s.ome.zarr":
+        np.testing.assert_array_equal(zarr.open_group(name, mode="r")["0"][:], counts)
+    assert "not a stack of ion images" in _fails(capsys, "convert", files / "run.npy", "x.tif")
 
 
 def test_filter(files, here, capsys):

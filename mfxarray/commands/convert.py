@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from mfxarray.commands.files import (
     check_output,
     client_of,
     open_data,
+    open_ions,
     open_localizations,
     summary_of_output,
 )
@@ -21,6 +23,7 @@ __all__ = ["convert", "unpack_file"]
 _CONTAINERS = {"mat": "mat v5", "mat73": "mat v7.3", "zip": "zarr zip", "csv": "text"}
 # endings of what the vendor's and other programs read
 _VENDOR = (".npy", ".mat", ".json", ".msr", ".pmx", ".csv", ".zarr", ".zip")
+_OTHERS = (".parquet", ".tif", ".tiff", ".nrrd", ".nc")
 
 
 def unpack_file(arguments: Namespace) -> None:
@@ -40,8 +43,11 @@ def unpack_file(arguments: Namespace) -> None:
 def convert(arguments: Namespace) -> None:
     """Write everything that a file holds to a store, or to a vendor's format."""
     chosen = arguments.container or arguments.model
-    out = check_output(arguments, *_VENDOR, *(() if chosen else (".parquet",)))
-    if chosen or Path(out).suffix.lower() not in (".zarr", ".parquet"):
+    out = check_output(arguments, *_VENDOR, *(() if chosen else _OTHERS))
+    ending = Path(out).suffix.lower()
+    if out.lower().endswith(".ome.zarr") or ending in (".tif", ".tiff", ".nrrd", ".nc"):
+        _export(arguments, out)
+    elif chosen or ending not in (".zarr", ".parquet"):
         _convert_to_vendor(arguments, out)
     else:
         _convert_to_store(arguments, out)
@@ -84,3 +90,21 @@ def _convert_to_store(arguments: Namespace, out: str) -> None:
             write_parquet(data, out, overwrite=arguments.overwrite)  # type: ignore[arg-type]
         else:
             write_zarr(data, out, overwrite=arguments.overwrite)
+
+
+def _export(arguments: Namespace, out: str) -> None:
+    """Write a file of another program; images only, but for NetCDF."""
+    from mfxarray.stores.netcdf import write_netcdf
+    from mfxarray.stores.nrrd import write_nrrd
+    from mfxarray.stores.ome_zarr import write_ome_zarr
+    from mfxarray.stores.tiff import write_tiff
+
+    writers: dict[str, Any] = {".nc": write_netcdf, ".zarr": write_ome_zarr}
+    ending = Path(out).suffix.lower()
+    write = writers.get(ending, write_tiff)
+    data = open_data(arguments) if ending == ".nc" else open_ions(arguments)
+    with client_of(arguments) as at, progress("writing", at):
+        if ending == ".nrrd":
+            write_nrrd(out, data, overwrite=arguments.overwrite)
+        else:
+            write(data, out, overwrite=arguments.overwrite)

@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 
+_IONS = ("im", "packed im", "nrrd")
+
+
 def open_data(
     arguments: Namespace, *, roll: tuple[int, int] | str = (0, 0)
 ) -> xr.Dataset | xr.DataArray:
@@ -45,10 +48,10 @@ def open_data(
     path = arguments.file
     kind = sniff(path)
     chosen = _chosen(arguments)
-    if kind in ("im", "zarr", "parquet") and chosen:
+    if kind in (*_IONS, "zarr", "parquet") and chosen:
         names = ", ".join(f"--{name}" for name in chosen)
         raise ValueError(f"{names}: only for MINFLUX files, and {path} is none")
-    if kind == "im":
+    if kind in _IONS:
         return open_mims(path, roll=roll)
     if kind == "zarr":
         return _open_store(path)
