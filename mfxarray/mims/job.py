@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from mfxarray.mims.accumulate import accumulate
 from mfxarray.mims.align import apply_translations, infer_translations
 from mfxarray.mims.hotpixels import remove_hot_pixels
 from mfxarray.mims.stack import ion_numbers
@@ -86,7 +86,7 @@ def process(
         aligned = aligned.isel(y=inner, x=inner).assign_coords(y=cleaned["y"], x=cleaned["x"])
     elif border:
         cleaned = cleaned.rename(y="y_cleaned", x="x_cleaned")
-    total = aligned.sum("frame", dtype=np.int64, keep_attrs=True)
+    total = accumulate(aligned)
     found = xr.Dataset(
         {"total": total, "aligned": aligned, "cleaned": cleaned, "translations": translations}
     )
