@@ -15,8 +15,8 @@ from mfxarray.mims.accumulate import accumulate
 from mfxarray.mims.counted import with_variance
 from mfxarray.opening.nrrd import open_nrrd
 from mfxarray.provenance import record, was_done
-from mfxarray.testing import count_computes
 from mfxarray.stores.nrrd import write_nrrd
+from mfxarray.testing import count_computes
 from tests.mims.counted_samples import NAMES, ion_stack
 
 
