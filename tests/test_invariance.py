@@ -44,7 +44,16 @@ def ion_results(ions):
         clean.mims.infer_translations("12C 14N", method=method)
         for method in ("correlation", "seed")
     )
+    aligned = clean.mims.apply_translations(shifts)
+    sums = aligned.mims.correct(background=0).mims.accumulate()
     return {
+        "drawn": ions.mims.remove_hot_pixels(replacement="draw"),
+        "quality": ions.mims.frame_quality(),
+        "spikes": ions.mims.remove_spikes(),
+        "corrected sums": sums,
+        "ratio": sums.mims.ratio("13C", "12C"),
+        "profile": aligned.mims.depth_profile(),
+        "half pixels": clean.mims.apply_translations(shifts + 0.5),
         "mask": ions.mims.infer_hot_pixels(method="seed", kernel_size=5),
         "clean": clean,
         "shifts": shifts,

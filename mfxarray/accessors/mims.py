@@ -188,6 +188,12 @@ class CountsAccessor(Shared):
 
         write_ome_zarr(self._data, path, **parameters)
 
+    def to_parquet(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write a table or profile as Parquet; see `mfxarray.stores.parquet.write_parquet`."""
+        from mfxarray.stores.parquet import write_parquet
+
+        write_parquet(self._data, path, overwrite=overwrite)
+
     def to_nrrd(self, path: Path, **parameters: Any) -> None:
         """Write an OpenMIMS file; see `mfxarray.stores.nrrd.write_nrrd`."""
         from mfxarray.stores.nrrd import write_nrrd

@@ -40,11 +40,65 @@ class MfxAccessor(Shared):
 
         return last_iteration(self._data)
 
-    def traces(self, *, ddof: int = 1) -> xr.Dataset:
+    def traces(self, **parameters: Any) -> xr.Dataset:
         """Make one row a trace; see `mfxarray.minflux.traces.traces`."""
         from mfxarray.minflux.traces import traces
 
-        return traces(self._data, ddof=ddof)
+        return traces(self._data, **parameters)
+
+    def mask(self, conditions: Any) -> xr.Dataset:
+        """Mask localizations by named conditions; see `mfxarray.minflux.masks`."""
+        from mfxarray.minflux.masks import mask_localizations
+
+        return mask_localizations(self._data, conditions)
+
+    def funnel(self) -> Any:
+        """Count what each mask left; see `mfxarray.minflux.funnel.funnel`."""
+        from mfxarray.minflux.funnel import funnel
+
+        return funnel(self._data)
+
+    def trim(self, **limits: Any) -> xr.Dataset:
+        """Mask short traces and ends of traces; see `mfxarray.minflux.trimming.trim_traces`."""
+        from mfxarray.minflux.trimming import trim_traces
+
+        return trim_traces(self._data, **limits)
+
+    def split_traces(self, *, gap: float) -> xr.Dataset:
+        """Split traces at gaps in time; see `mfxarray.minflux.trimming.split_traces`."""
+        from mfxarray.minflux.trimming import split_traces
+
+        return split_traces(self._data, gap=gap)
+
+    def aggregate(self, photons: float, **parameters: Any) -> xr.Dataset:
+        """Join localizations by photons; see `mfxarray.minflux.aggregation.aggregate`."""
+        from mfxarray.minflux.aggregation import aggregate
+
+        return aggregate(self._data, photons, **parameters)
+
+    def weighted_traces(self, weights: Any = "all", **parameters: Any) -> xr.Dataset:
+        """Weigh traces by photons; see `mfxarray.minflux.aggregation.weighted_trace_means`."""
+        from mfxarray.minflux.aggregation import weighted_trace_means
+
+        return weighted_trace_means(self._data, weights, **parameters)
+
+    def spread_range(self, field: str, **parameters: Any) -> Any:
+        """Suggest bounds around the median; see `mfxarray.minflux.auto_thresholds`."""
+        from mfxarray.minflux.auto_thresholds import spread_range
+
+        return spread_range(self._data, field, **parameters)
+
+    def peak_range(self, field: str, **parameters: Any) -> Any:
+        """Suggest bounds around the main peak; see `mfxarray.minflux.auto_thresholds`."""
+        from mfxarray.minflux.auto_thresholds import peak_range
+
+        return peak_range(self._data, field, **parameters)
+
+    def correct_by_beads(self, beads: xr.Dataset, **choices: Any) -> xr.Dataset:
+        """Correct as Imspector does; see `mfxarray.minflux.bead_correction.correct_by_beads`."""
+        from mfxarray.minflux.bead_correction import correct_by_beads
+
+        return correct_by_beads(self._data, beads, **choices)
 
     def photons(
         self,

@@ -41,14 +41,15 @@ _Parts: TypeAlias = tuple[tuple[int, str], ...]
 def write_parquet(
     data: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
-    """Write a table of localizations or traces as a sealed folder of Parquet files.
+    """Write a table of localizations, traces or regions as a sealed folder of Parquet files.
 
     Parameters
     ----------
     data
-        Dataset with the dimension ``localization`` or ``trace``; the other dimensions become
-        suffixes of column names (``efo_i3``, ``position_i4_x``). Variables without rows go into
-        the metadata.
+        Dataset with the dimension ``localization`` or ``trace``; or of ion images a table of
+        regions, a depth profile (of ``region`` and ``frame`` the longer one makes the rows) or a
+        line profile (``distance``). The other dimensions become suffixes of column names
+        (``efo_i3``, ``position_i4_x``). Variables without rows go into the metadata.
     path
         Folder of the new store; ``pandas.read_parquet`` reads it too.
     overwrite

@@ -30,7 +30,9 @@ __all__ = [
 
 KEY = b"mfxarray"
 FORMAT = 1
-ROW_DIMS = ("localization", "trace")
+ROW_DIMS = ("localization", "trace", "distance")
+# tables and profiles of ion images have either or both; the longer one makes the rows
+_EITHER = ("region", "frame")
 SMALL_BYTES = 64 * 1024
 
 
@@ -70,20 +72,23 @@ class Column:
 
 
 def row_dim(data: xr.Dataset) -> str:
-    """Return the dimension of the rows, "localization" or "trace".
+    """Return the dimension of the rows: localization, trace, distance, region or frame.
 
     Raises
     ------
     ValueError
-        If the Dataset has neither.
+        If the Dataset has none of them, or holds images.
     """
     for dim in ROW_DIMS:
         if dim in data.dims:
             return dim
+    either = [dim for dim in _EITHER if dim in data.dims and not {"y", "x"} & set(data.dims)]
+    if either:
+        return max(either, key=lambda dim: data.sizes[dim])
     found = ", ".join(map(str, data.dims))
     raise ValueError(
-        f"Parquet holds tables with a row per {' or '.join(ROW_DIMS)}; this Dataset has the "
-        f"dimensions {found or 'none'}. Use write_zarr."
+        f"Parquet holds tables with a row per {' or '.join((*ROW_DIMS, *_EITHER))}; this "
+        f"Dataset has the dimensions {found or 'none'}. Use write_zarr."
     )
 
 

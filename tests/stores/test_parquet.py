@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 
+import mfxarray as mfx
 from mfxarray.errors import DataError, IncompleteStoreError
 from mfxarray.stores import parquet
 from mfxarray.stores.parquet import open_parquet, write_parquet
 from mfxarray.stores.seal import SEAL_NAME, staged
+from tests.samples import ion_stack
 from tests.stores.killed import kill_writer
 from tests.stores.samples import BlockFailedError, assert_same, failing, ions, names, table
 
@@ -324,3 +326,24 @@ def test_cluster_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in names(tmp_path / "threads"):
         expected = (tmp_path / "threads" / name).read_bytes()
         assert (tmp_path / "cluster" / name).read_bytes() == expected
+
+
+def test_tables_of_ion_images(tmp_path):
+    counts = mfx.open_mims(ion_stack(tmp_path))
+    image = counts.mims.accumulate()
+    cells = image.sel(detector="12C 14N").mims.threshold_regions("otsu", min_pixels=10)
+    table = counts.mims.region_table(cells)
+    ratio = table.mims.accumulate().mims.ratio("13C", "12C")
+    line = image.mims.line_profile((5, 5), (50, 40), width=3)
+    profile = counts.mims.depth_profile()
+    for name, data, rows in (
+        ("frames", table, max(table.sizes["frame"], table.sizes["region"])),
+        ("ratio", ratio, table.sizes["region"]),
+        ("line", line, line.sizes["distance"]),
+        ("depth", profile, counts.sizes["frame"]),
+    ):
+        data.mims.to_parquet(tmp_path / name)
+        xr.testing.assert_identical(mfx.open_parquet(tmp_path / name).load(), data.load())
+        assert len(pd.read_parquet(tmp_path / name)) == rows
+    with pytest.raises(ValueError, match="write_zarr"):
+        image.to_dataset(name="counts").mims.to_parquet(tmp_path / "image")
