@@ -112,7 +112,12 @@ def _add_localizations(commands: Any) -> None:
     _files(kept, "OUT.zarr", "a folder for the localizations that pass")
     table = _command(commands, "traces", "localizations:traces_file", "make one row a trace")
     _files(table, "OUT.parquet", "a folder for the table")
-    table.add_argument("--ddof", type=int, default=1, help="1: sample deviation (default), 0")
+    table.add_argument(
+        "--ddof",
+        choices=("0", "1", "python", "matlab"),
+        default="1",
+        help="1: sample deviation (default); or as the older tools do it",
+    )
     for command in (kept, table):
         _bounds(command)
         command.add_argument("--keep-invalid", action="store_true", help="do not ask for vld")

@@ -13,7 +13,15 @@ import numpy as np
 from mfxarray.chunked.plan import common_rows
 from mfxarray.kernels.moments import run_starts
 
-__all__ = ["BlockRuns", "RunIndex", "index_runs", "keys_at", "starts_of", "used_only"]
+__all__ = [
+    "BlockRuns",
+    "BlockTraces",
+    "RunIndex",
+    "index_runs",
+    "keys_at",
+    "starts_of",
+    "used_only",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -38,6 +46,39 @@ class BlockRuns:
 
 
 @dataclass(frozen=True)
+class BlockTraces:
+    """To which traces the runs of one block belong, and what of these lies elsewhere.
+
+    Attributes
+    ----------
+    n_runs
+        Runs of the block.
+    first
+        Number of the trace of the first run.
+    numbers
+        Trace of each run, shape (run,); None where they rise by one from ``first``, which says the
+        same in no room.
+    shared
+        Runs whose trace has rows in other runs, here or in other blocks, shape (shared run,).
+    before, total
+        Rows of their traces in earlier runs, and in all; shape (shared run,).
+    """
+
+    n_runs: int
+    first: int
+    numbers: Array | None
+    shared: Array
+    before: Array
+    total: Array
+
+    def traces(self) -> Array:
+        """Return the trace of each run, shape (run,), int64."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first, self.first + self.n_runs)
+
+
+@dataclass(frozen=True)
 class RunIndex:
     """The runs of all blocks, in order."""
 
@@ -51,6 +92,24 @@ class RunIndex:
     def grouped(self, groups: Sequence[tuple[int, int]]) -> RunIndex:
         """Return the index of the same rows in blocks that join ranges of these."""
         return RunIndex(tuple(_join_blocks(self.blocks[start:stop]) for start, stop in groups))
+
+    @cached_property
+    def places(self) -> tuple[BlockTraces, ...]:
+        """For each block the traces of its runs, numbered in the order in which they begin."""
+        keys = np.concatenate([block.keys for block in self.blocks])
+        lengths = np.concatenate([block.lengths for block in self.blocks])
+        numbers = _numbered(keys, self.n_traces)
+        shared = np.flatnonzero(np.bincount(numbers, minlength=1)[numbers] > 1)
+        total = _sums(numbers, lengths)[numbers[shared]]
+        before = _before(numbers[shared], lengths[shared])
+        stops = np.cumsum([len(block.keys) for block in self.blocks]).tolist()
+        found = []
+        for block, stop in zip(self.blocks, stops, strict=True):
+            start = stop - len(block.keys)
+            low, high = np.searchsorted(shared, (start, stop))
+            own = (part[low:high] for part in (shared - start, before, total))
+            found.append(_block_traces(numbers[start:stop], *own))
+        return tuple(found)
 
     def runs(self) -> BlockRuns:
         """Return the runs of all rows as if they were one block."""
@@ -136,6 +195,46 @@ def _count_distinct(keys: Array) -> int:
     for column in range(keys.shape[1] - 2, -1, -1):
         rising = (steps[:, column] > 0) | ((steps[:, column] == 0) & rising)
     return len(keys) if rising.all() else len(np.unique(keys, axis=0))
+
+
+def _block_traces(numbers: Array, shared: Array, before: Array, total: Array) -> BlockTraces:
+    first = int(numbers[0]) if len(numbers) else 0
+    rising = bool((np.diff(numbers) == 1).all())
+    kept = None if rising else numbers.copy()
+    return BlockTraces(len(numbers), first, kept, shared, before, total)
+
+
+def _numbered(keys: Array, n_traces: int) -> Array:
+    """Return for each run the number of its trace, counted in the order in which they begin."""
+    changes = (keys[1:] != keys[:-1]).any(axis=1)
+    joined = np.concatenate([[0], np.cumsum(changes)])[: len(keys)]
+    if not len(keys) or joined[-1] + 1 == n_traces:
+        return joined.astype(np.int64)
+    order = np.lexsort(keys.T[::-1])
+    new = np.append(True, (keys[order][1:] != keys[order][:-1]).any(axis=1))
+    # the sort is stable, so the first of each group is the run that begins the trace
+    group = np.empty(len(keys), np.int64)
+    group[order] = np.cumsum(new) - 1
+    rank = np.empty(n_traces, np.int64)
+    rank[np.argsort(order[new])] = np.arange(n_traces)
+    return rank[group]
+
+
+def _sums(numbers: Array, lengths: Array) -> Array:
+    found = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
+    np.add.at(found, numbers, lengths)
+    return found
+
+
+def _before(numbers: Array, lengths: Array) -> Array:
+    """Return for each run how many rows the earlier runs of its trace have."""
+    order = np.argsort(numbers, kind="stable")
+    sums = np.cumsum(lengths[order]) - lengths[order]
+    firsts = np.append(True, np.diff(numbers[order]) != 0)[: len(order)]
+    sums -= np.repeat(sums[firsts], np.diff(np.append(np.flatnonzero(firsts), len(order))))
+    found = np.empty(len(order), np.int64)
+    found[order] = sums
+    return found
 
 
 def _join_blocks(blocks: Sequence[BlockRuns]) -> BlockRuns:

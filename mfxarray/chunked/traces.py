@@ -20,6 +20,7 @@ from dask.base import tokenize
 from mfxarray.chunked.blocks import graph_array
 from mfxarray.chunked.plan import group_small
 from mfxarray.chunked.runs import RunIndex, keys_at, starts_of, used_only
+from mfxarray.chunked.trace_rows import TABLE_ROWS
 from mfxarray.kernels.moments import (
     Column,
     Piece,
@@ -32,9 +33,6 @@ from mfxarray.kernels.moments import (
 __all__ = ["trace_moments"]
 
 Array = np.ndarray[Any, Any]
-
-# traces in a block of the table
-_TABLE_ROWS = 16_384
 
 
 def trace_moments(
@@ -136,7 +134,7 @@ def _table_tasks(name: str, parts: str, index: RunIndex) -> tuple[dict[Any, Any]
         len(block.keys) - int(leads)
         for block, (leads, _) in zip(index.blocks, continuing, strict=True)
     ]
-    groups = group_small(owned, _TABLE_ROWS)
+    groups = group_small(owned, TABLE_ROWS)
     tasks = {}
     for number, (start, stop) in enumerate(groups):
         build = partial(_build_table, own=stop - start)

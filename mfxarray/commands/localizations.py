@@ -47,7 +47,7 @@ def traces_file(arguments: Namespace) -> None:
     out = check_output(arguments, ".parquet")
     data = open_localizations(arguments)
     with client_of(arguments) as at:
-        table = traces(_kept(data, arguments, at), ddof=arguments.ddof)
+        table = traces(_kept(data, arguments, at), ddof=_ddof(arguments.ddof))
         with progress("writing traces", at):
             write_parquet(table, out, overwrite=arguments.overwrite)
     print(f"found {number(table.sizes['trace'])} traces")
@@ -65,3 +65,7 @@ def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Datas
     )
     with progress("counting localizations and traces", at):
         return compact(masked)
+
+
+def _ddof(text: str) -> int | str:
+    return int(text) if text.isdigit() else text

@@ -22,6 +22,7 @@ def warm_kernels() -> None:
     for dtype in (np.uint16, np.uint32):
         _warm_medians(np.dtype(dtype))
         _warm_hot_pixels(np.dtype(dtype))
+    _warm_traces()
     _warm_counting()
     _warm_regions()
     _warm_registration()
@@ -102,6 +103,25 @@ def _warm_hot_pixels(dtype: np.dtype[np.unsignedinteger]) -> None:  # type: igno
     one = np.zeros(1, np.int64)
     draw_masked(frames, mask, one, radius=1, seed=0, frame_numbers=one, streams=(0,))
     local_median(frames[:, 0], 3)
+
+
+def _warm_traces() -> None:
+    from mfxarray.kernels.trace_aggregation import group_starts, weighted_means
+    from mfxarray.kernels.trace_density import neighbour_density
+    from mfxarray.kernels.trace_known import known_rows
+    from mfxarray.kernels.trace_medians import run_medians
+    from mfxarray.kernels.trace_settling import first_settled
+    from mfxarray.kernels.trace_spreads import trace_spreads
+
+    starts, xyz = np.array([0, 2]), np.zeros((4, 3))
+    run_medians(np.zeros(4), starts)
+    known_rows(np.ones(4, bool), xyz)
+    trace_spreads(np.ones((2, 10)), 1, np.nan, 1, None)
+    trace_spreads(np.ones((2, 10)), 1, np.nan, 1, (0, 1))
+    group_starts(np.ones(4), starts, 1.0)
+    weighted_means(xyz, np.ones(4), starts)
+    first_settled(xyz, starts, 1.0)
+    neighbour_density(xyz, 1.0)
 
 
 def _warm_counting() -> None:

@@ -9,20 +9,12 @@ import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask
 from mfxarray.chunked.select import select_rows, selection_groups
-from mfxarray.minflux.rows import (
-    ROW,
-    dask_rows,
-    index_of,
-    last_iteration_of,
-    remember_index,
-    selected_rows,
-)
+from mfxarray.minflux.masks import PREFIX, Bounds, Range, Valid, mask_names
+from mfxarray.minflux.rows import ROW, index_of, remember_index, selected_rows
 from mfxarray.provenance import record
-from mfxarray.schema import CFR_NOT_MEASURED, LOCALIZATIONS, by_name
+from mfxarray.schema import LOCALIZATIONS, by_name
 
 __all__ = ["compact", "filter_localizations"]
-
-Bounds = tuple[float | None, float | None]
 
 
 def filter_localizations(
@@ -46,7 +38,8 @@ def filter_localizations(
     bounds
         For each field the lowest and highest value that pass, both included; None for no bound.
         Fields with an iteration dimension are taken from the last iteration, ``cfr`` from the last
-        one in which it was measured. NaN never passes.
+        one in which it was measured. NaN never passes. For other iterations, open bounds, and
+        masks by name see `mfxarray.minflux.masks`.
 
     Raises
     ------
@@ -60,10 +53,10 @@ def filter_localizations(
     if unmeasured not in ("keep", "drop"):
         raise ValueError(f"unmeasured must be 'keep' or 'drop', not {unmeasured!r}")
     mask = selected_rows(ds)
-    if valid and "vld" in ds:
-        mask = mask & dask_rows(ds["vld"], mask)
+    if valid:
+        mask = mask & Valid().rows(ds)
     for name, (low, high) in bounds.items():
-        mask = mask & _within(ds, name, low, high, unmeasured).rechunk(mask.chunks)
+        mask = mask & Range(name, low, high, unmeasured=unmeasured).rows(ds)
     parameters = {
         "valid": valid,
         "unmeasured": unmeasured,
@@ -74,7 +67,7 @@ def filter_localizations(
 
 
 def compact(ds: xr.Dataset) -> xr.Dataset:
-    """Return only the localizations that passed the filters; the rest is dropped.
+    """Return only the localizations that passed the filters; the rest and the masks are dropped.
 
     Raises
     ------
@@ -93,7 +86,8 @@ def compact(ds: xr.Dataset) -> xr.Dataset:
     index = index_of(ds)
     counts = [block.n_selected for block in index.blocks]
     groups = selection_groups(counts, mask.chunks[0])
-    kept = ds.drop_vars("selected")
+    kept = ds.drop_vars(["selected", *(f"{PREFIX}{name}" for name in mask_names(ds))])
+    kept.attrs.pop("masks", None)
 
     def take(variable: xr.Variable) -> xr.Variable:
         if ROW not in variable.dims:
@@ -111,35 +105,3 @@ def compact(ds: xr.Dataset) -> xr.Dataset:
 
 def _as_rows(variable: xr.Variable, mask: da.Array) -> da.Array:
     return as_dask(variable.data).rechunk({0: mask.chunks[0]})
-
-
-def _within(
-    ds: xr.Dataset, name: str, low: float | None, high: float | None, unmeasured: str
-) -> da.Array:
-    if low is not None and high is not None and low > high:
-        raise ValueError(f"bounds of {name!r}: the low one, {low}, is above the high one, {high}")
-    values = _value_a_row(ds, name)
-    passes = da.ones_like(values, dtype=bool)
-    if low is not None:
-        passes = passes & (values >= low)
-    if high is not None:
-        passes = passes & (values <= high)
-    if low is None and high is None:
-        passes = ~da.isnan(values)
-    if name == "cfr":
-        not_measured = (values == CFR_NOT_MEASURED) | da.isnan(values)
-        passes = passes | not_measured if unmeasured == "keep" else passes & ~not_measured
-    return passes
-
-
-def _value_a_row(ds: xr.Dataset, name: str) -> da.Array:
-    if name not in ds.variables:
-        known = sorted(str(key) for key in ds.variables if ROW in ds[key].dims)
-        raise ValueError(f"no field {name!r} to filter by; there are {', '.join(known)}")
-    field = last_iteration_of(ds, name)
-    if field.dims != (ROW,):
-        raise ValueError(
-            f"field {name!r} has dimensions {field.dims}, a filter needs one value a localization; "
-            f"make one with ds.assign(my_field=...)"
-        )
-    return dask_rows(field)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import dask.array as da
+import numpy as np
 import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask, whole
 from mfxarray.chunked.runs import RunIndex, index_runs
 from mfxarray.chunked.shortcuts import select_iteration
+from mfxarray.kernels.trace_known import known_rows
 
 __all__ = [
     "ROW",
@@ -22,6 +25,8 @@ __all__ = [
     "trace_keys",
     "used_rows",
 ]
+
+Array = np.ndarray[Any, Any]
 
 ROW = "localization"
 
@@ -59,7 +64,14 @@ def used_rows(ds: xr.Dataset) -> da.Array:
     if "vld" in ds:
         selected = selected & dask_rows(ds["vld"], selected)
     position = dask_rows(last_iteration_of(ds, "position"), selected)
-    return selected & ~da.isnan(position).any(axis=1)
+    return da.blockwise(
+        _known_block, "r", selected, "r", position, "ra", dtype=bool, meta=np.empty(0, bool)
+    )
+
+
+def _known_block(selected: Array, position: list[Array]) -> Array:
+    # dask hands over the blocks along the lost axis as a list, here of one
+    return known_rows(selected, position[0])
 
 
 def trace_keys(ds: xr.Dataset) -> dict[str, da.Array]:

@@ -1,83 +1,214 @@
-"""One row a trace: how many localizations, where, how scattered, when."""
+"""One row a trace: how many localizations, where, how scattered, when, how bright."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 
+from mfxarray.chunked.blocks import graph_array
+from mfxarray.chunked.trace_columns import split_columns
+from mfxarray.chunked.trace_rows import reduce_traces
 from mfxarray.chunked.traces import trace_moments
-from mfxarray.kernels.moments import Column
-from mfxarray.minflux.rows import dask_rows, index_of, last_iteration_of, trace_keys, used_rows
+from mfxarray.minflux.photons import photons as photons_of
+from mfxarray.minflux.rows import (
+    ROW,
+    dask_rows,
+    index_of,
+    last_iteration_of,
+    trace_keys,
+    used_rows,
+)
+from mfxarray.minflux.trace_statistics import (
+    MEDIANS,
+    MOMENT_COLUMNS,
+    STATISTICS,
+    carried_columns,
+    convention_of,
+    gaps_to_next,
+    moment_columns,
+    reduce_rows,
+)
 from mfxarray.provenance import record
-from mfxarray.schema import AXES, TRACES, by_name
+from mfxarray.schema import AXES, CFR_NOT_MEASURED
 
 __all__ = ["traces"]
 
 Array = np.ndarray[Any, Any]
 
 
-def traces(ds: xr.Dataset, *, ddof: int = 1) -> xr.Dataset:
+def traces(
+    ds: xr.Dataset,
+    *,
+    ddof: int | str = 1,
+    axes: Iterable[str] | None = None,
+    medians: Iterable[str] = tuple(MEDIANS),
+    photons: str | None = "all",
+) -> xr.Dataset:
     """Return a table with one row a trace, in the order in which the traces begin.
 
     Parameters
     ----------
     ds
         Localizations; those count that are valid, have a position, and were masked by no filter.
+        A trace is named by ``tid``, or by ``wash`` and ``tid`` where there is a wash.
     ddof
-        What is subtracted from n in the variance: 1 for a sample (MATLAB's std), 0 as in the
-        Python seed. The spread of a trace with no more than ``ddof`` localizations is NaN.
+        What is subtracted from n in the variance: 1 for a sample, 0 for all there is. The spread
+        of a trace with no more than ``ddof`` localizations is NaN. "python" counts as the Python
+        seed does: 0. "matlab" as the MATLAB seed does: 1, a single localization has spread 0, and
+        only traces of at least 3 have a standard error.
+    axes
+        Axes over which spreads are pooled; if not given, those in which the localizations of the
+        trace differ, so not z of 2D data.
+    medians
+        Fields of which the median is wanted; those that the data do not have are left out.
+    photons
+        Which photons are summed, see `mfxarray.minflux.photons.photons`; None for none.
 
     Returns
     -------
     xarray.Dataset
-        Dimensions ``trace`` and ``axis``: ``n``, ``centroid`` and ``spread`` (m, of the last
-        iteration), ``start``, ``end`` and ``mean_time`` (s).
+        Dimensions ``trace`` and ``axis``: ``n``; ``centroid``, ``spread`` and ``standard_error``
+        (m, of the last iteration), the latter two also pooled over axes; ``start``, ``end``,
+        ``mean_time``, ``duration``, ``t_loc`` (which is the duration) and ``t_scan`` (s);
+        ``photons``; ``efo_median`` and its like.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not one of those named.
 
     Notes
     -----
     Lazy after `compact`, which counts the traces on its way; otherwise one counting pass over mask,
-    position and tid is made first, because a Dataset must know its length. The same bits for every
-    chunking: see `mfxarray.kernels.moments`.
+    position and tid is made first, because a Dataset must know its length. All variables come of
+    one pass when computed together. The same bits for every chunking: see
+    `mfxarray.kernels.moments`. Medians cannot be merged: the rows of a trace that crosses chunks
+    are carried, so memory for them is bounded by the longest trace. ``t_scan`` is the gap to the
+    next trace by time in the same wash and thread, NaN where there is none or the two overlap; it
+    joins the times of all traces in one task, 40 bytes a trace.
     """
-    if ddof not in (0, 1):
-        raise ValueError(f"ddof must be 0 or 1, not {ddof!r}")
-    keys = trace_keys(ds)
-    used = used_rows(ds)
-    position = dask_rows(last_iteration_of(ds, "position"), used)
-    tim = dask_rows(ds["tim"], used)
+    convention, wanted, medians = convention_of(ddof), _axis_numbers(axes), tuple(medians)
+    keys, used = trace_keys(ds), used_rows(ds)
+    position, tim = dask_rows(last_iteration_of(ds, "position"), used), dask_rows(ds["tim"], used)
     names, rows = trace_moments(used, list(keys.values()), position, tim, index_of(ds))
-    known = by_name(TRACES)
-    found = {
-        "n": rows[:, Column.N].astype(np.int64),
-        "centroid": rows[:, Column.MEAN],
-        "spread": da.map_blocks(
-            partial(_spread, ddof=ddof),
-            rows,
-            chunks=(rows.chunks[0], (3,)),
-            dtype=float,
-            meta=rows._meta,
-        ),
-        "start": rows[:, Column.START],
-        "end": rows[:, Column.END],
-        "mean_time": rows[:, Column.MEAN_TIME],
-    }
+    make = partial(moment_columns, convention=convention, axes=wanted)
+    columns = split_columns(make, [rows], [part[1:] for part in MOMENT_COLUMNS])
+    found = dict(zip((part[0] for part in MOMENT_COLUMNS), columns, strict=True))
+    found["t_loc"] = found["duration"]
+    more = _carried(ds, used, list(keys.values()), medians, photons)
+    thread = more.pop("thi", None)
+    found["t_scan"] = _t_scan(found["start"], found["end"], names[:, :-1], thread)
+    found |= more
     variables = {
-        name: (known[name].dims, data, known[name].attrs()) for name, data in found.items()
+        name: (STATISTICS[name].dims, data, STATISTICS[name].attrs())
+        for name, data in found.items()
     }
     coords: dict[str, Any] = {
         name: ("trace", names[:, column].astype(key.dtype), ds[name].attrs)
         for column, (name, key) in enumerate(keys.items())
     }
     coords["axis"] = ("axis", list(AXES), {"long_name": "axis of space"})
-    return xr.Dataset(variables, coords, record(ds.attrs, "traces", {"ddof": ddof}))
+    # what is as usual is told by the variables
+    parameters: dict[str, Any] = {"ddof": ddof}
+    if wanted is not None:
+        parameters["axes"] = [AXES[number] for number in wanted]
+    if medians != tuple(MEDIANS):
+        parameters["medians"] = list(medians)
+    if photons != "all":
+        parameters["photons"] = photons
+    return xr.Dataset(variables, coords, record(ds.attrs, "traces", parameters))
 
 
-def _spread(rows: Array, *, ddof: int) -> Array:
-    degrees = rows[:, [Column.N]] - ddof
-    variance = np.full((len(rows), 3), np.nan)
-    np.divide(rows[:, Column.M2], degrees, out=variance, where=degrees > 0)
-    return np.sqrt(variance)
+def _axis_numbers(axes: Iterable[str] | None) -> tuple[int, ...] | None:
+    if axes is None:
+        return None
+    wanted = tuple(axes)
+    if not wanted or not set(wanted) <= set(AXES):
+        raise ValueError(f"axes must be some of {AXES}, not {wanted!r}")
+    return tuple(sorted(AXES.index(name) for name in set(wanted)))
+
+
+def _carried(
+    ds: xr.Dataset,
+    used: da.Array,
+    keys: list[da.Array],
+    medians: tuple[str, ...],
+    photons: str | None,
+) -> dict[str, da.Array]:
+    """Return the statistics that need all rows of a trace at once."""
+    unknown = sorted(set(medians) - set(MEDIANS))
+    if unknown:
+        raise ValueError(f"medians are known of {', '.join(MEDIANS)}, not of {unknown[0]!r}")
+    columns: dict[str, tuple[str, da.Array]] = {}
+    for name in medians:
+        values = _median_field(ds, name)
+        if values is not None:
+            columns[f"{name}_median"] = ("median", values)
+    if photons is not None and "eco" in ds.variables:
+        columns["photons"] = ("sum", _photons(ds, photons))
+    if "thi" in ds.variables and ds["thi"].dims == (ROW,):
+        columns["thi"] = ("first", dask_rows(ds["thi"]))
+    if not columns:
+        return {}
+    kinds = tuple(kind for kind, _ in columns.values())
+    arrays = [values.rechunk({0: used.chunks[0]}) for _, values in columns.values()]
+    rows = reduce_traces(
+        partial(reduce_rows, kinds=kinds), used, keys, arrays, index_of(ds), width=len(kinds)
+    )
+    dtypes = tuple(np.int64 if kind == "sum" else float for kind in kinds)
+    make = partial(carried_columns, dtypes=dtypes)
+    parts = split_columns(make, [rows], [(dtype, None) for dtype in dtypes])
+    return dict(zip(columns, parts, strict=True))
+
+
+def _median_field(ds: xr.Dataset, name: str) -> da.Array | None:
+    """Return a field as floats with NaN where it was not measured, None if there is none."""
+    if name not in ds.variables or (name == "cfr" and ds.attrs.get("cfr_iteration", 0) is None):
+        return None
+    field = last_iteration_of(ds, name)
+    if field.dims != (ROW,):
+        return None
+    values = dask_rows(field)
+    if name != "cfr":
+        return values
+    return da.where(values == CFR_NOT_MEASURED, np.nan, values)
+
+
+def _photons(ds: xr.Dataset, which: str) -> da.Array:
+    """Return the photons of each localization; eco itself where there are no iterations."""
+    if "iteration" not in ds["eco"].dims:
+        return dask_rows(ds["eco"]).astype(np.int64)
+    return dask_rows(photons_of(ds, which))
+
+
+def _t_scan(start: da.Array, end: da.Array, washes: da.Array, thread: da.Array | None) -> da.Array:
+    """Return the gaps between traces; one task sees the times of all."""
+    groups = [washes] if thread is None else [washes, thread]
+    inputs = [start, end, *groups]
+    name = f"t-scan-{tokenize(*inputs)}"
+    tasks: dict[Any, Any] = {}
+    parts = [
+        [(array.name, block, *([0] * (array.ndim - 1))) for block in range(array.numblocks[0])]
+        for array in inputs
+    ]
+    tasks[f"{name}-all"] = (_all_gaps, parts)
+    stops = np.cumsum(start.chunks[0]).tolist()
+    for block, (size, stop) in enumerate(zip(start.chunks[0], stops, strict=True)):
+        tasks[(name, block)] = (_piece, f"{name}-all", stop - size, stop)
+    return graph_array(name, tasks, inputs, (start.chunks[0],), float)
+
+
+def _all_gaps(parts: list[list[Array]]) -> Array:
+    start, end, *groups = (np.concatenate(blocks) for blocks in parts)
+    columns = [part.reshape(len(start), -1).astype(np.int64) for part in groups]
+    return gaps_to_next(start, end, np.concatenate(columns, axis=1))
+
+
+def _piece(values: Array, start: int, stop: int) -> Array:
+    return values[start:stop]
