@@ -10,6 +10,16 @@ from typing import Any
 from mfxarray._version import __version__
 
 _HOMES = {
+    "BeadRules": "minflux.beads",
+    "bead_residuals": "minflux.bead_report",
+    "bead_stability": "minflux.bead_report",
+    "concatenate_washes": "minflux.washes",
+    "fit_beads": "minflux.registration",
+    "plot_beads": "minflux.bead_report",
+    "register": "minflux.registration",
+    "simulate_bead_washes": "simulate.minflux_washes",
+    "validate_beads": "minflux.beads",
+    "write_bead_washes": "simulate.minflux_washes",
     "ChunkError": "errors",
     "DataError": "errors",
     "IncompleteStoreError": "errors",

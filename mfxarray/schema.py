@@ -111,6 +111,29 @@ LOCALIZATIONS: tuple[Variable, ...] = (
     Variable("bot", _L, "bool", None, "record begins its trace", "bot"),
     Variable("eot", _L, "bool", None, "record ends its trace", "eot"),
     Variable("selected", _L, "bool", None, "localization passed all filters so far"),
+    Variable("wash", _L, "int32", None, "number of the wash"),
+    Variable(
+        "position_registered",
+        ("localization", "axis"),
+        "float64",
+        "m",
+        "position in the frame of the reference wash",
+    ),
+    Variable(
+        "registration_std",
+        ("localization", "axis"),
+        "float64",
+        "m",
+        "standard deviation of the registration",
+    ),
+    Variable("mask_registered", _L, "bool", None, "the beads tell the motion"),
+    Variable(
+        "position_bead_corrected",
+        ("localization", "axis"),
+        "float64",
+        "m",
+        "position corrected by the beads as Imspector does",
+    ),
 )
 
 BEADS: tuple[Variable, ...] = (

@@ -1,0 +1,52 @@
+"""Windows, offsets, and the time at which each row is corrected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mfxarray.minflux.bead_times import consensus_windows, row_times, time_offsets
+from mfxarray.minflux.registration import fit_beads
+from mfxarray.testing import raise_if_computes
+from tests.minflux.wash_samples import washes_and_beads
+
+
+def test_windows_where_enough_beads_are_there():
+    ends = {(1, 0): 0.5, (1, 1): 0.5}
+    _, _, beads = washes_and_beads(washes=2, traces=5, failed=0.0, ends=ends)
+    loose, strict = (
+        consensus_windows([one.motion for one in fit_beads(beads, least_beads=n).washes])
+        for n in (1, 3)
+    )
+    assert loose["end"].values[1] > 1990
+    assert 990 < strict["end"].values[1] <= 1001
+    assert loose["start"].values[0] == 0
+    assert strict["start"].values[0] == 2
+    assert loose["unknown"].values.tolist() == [0, 0]
+
+
+def test_time_without_beads_is_counted():
+    _, _, beads = washes_and_beads(washes=1, traces=5, failed=0.0)
+    beads[0]["str"][:, 100:120] = 0.0
+    unknown = consensus_windows([fit_beads(beads).washes[0].motion])["unknown"].values[0]
+    assert 79 < unknown < 85
+
+
+def test_offsets_are_the_ends_of_all_washes_before():
+    assert time_offsets([10.0, 20.0, 5.0]) == (0.0, 10.0, 30.0)
+
+
+def test_times_of_traces_count_only_used_rows():
+    _, washes, _ = washes_and_beads(washes=1)
+    ds = washes[0]
+    used = np.random.default_rng(0).random(ds.sizes["localization"]) < 0.8
+    ds["vld"] = ("localization", used)
+    with raise_if_computes():
+        lazy = row_times(ds, "trace")
+    own = pd.Series(np.where(used, ds["tim"].values, np.nan))
+    expected = own.groupby(ds["tid"].values).transform("mean")
+    np.testing.assert_allclose(lazy.values, expected, atol=8e-9)
+    np.testing.assert_array_equal(row_times(ds, "localization").values, ds["tim"].values)
+    with pytest.raises(ValueError, match="at must be"):
+        row_times(ds, "bead")
