@@ -1,7 +1,7 @@
 """The whole NanoSIMS job against openformat 0.3.1's ``process_image_data``, in one run.
 
-Ours cleans, aligns, sums and divides 13C by 12C; openformat cleans, aligns and sums. openformat
-runs in an environment of its own, named by --python or MFXARRAY_OPENFORMAT:
+Ours cleans, aligns, sums and divides 13C by 12C, with errors; openformat cleans, aligns and sums.
+openformat runs in an environment of its own, named by --python or MFXARRAY_OPENFORMAT:
 ``python -m venv of && of/bin/pip install openformat==0.3.1 psutil``.
 """
 
@@ -48,7 +48,7 @@ def ours(path: str, preset: str) -> np.ndarray:
     with dask.config.set(scheduler="threads", num_workers=2):
         if preset == "seed":
             return np.asarray(found["total"].values)
-        ratio = found["total"].mims.ratio(*RATIO)
+        ratio = found["total"].mims.ratio(*RATIO)[["ratio", "error"]]
         total, _ = dask.compute(found["total"], ratio)
     return np.asarray(total.values)
 

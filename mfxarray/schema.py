@@ -126,6 +126,9 @@ LOCALIZATIONS: tuple[Variable, ...] = (
         "m",
         "standard deviation of the registration",
     ),
+    Variable(
+        "position_drift_corrected", _LIA, "float64", "m", "position after correction of the drift"
+    ),
     Variable("mask_registered", _L, "bool", None, "the beads tell the motion"),
     Variable(
         "position_bead_corrected",

@@ -100,6 +100,18 @@ class MfxAccessor(Shared):
 
         return correct_by_beads(self._data, beads, **choices)
 
+    def estimate_drift(self, **parameters: Any) -> xr.Dataset:
+        """Find the drift by time windows; see `mfxarray.minflux.drift.estimate_drift`."""
+        from mfxarray.minflux.drift import estimate_drift
+
+        return estimate_drift(self._data, **parameters)
+
+    def correct_drift(self, drift: xr.Dataset, *, replace: bool = False) -> xr.Dataset:
+        """Subtract the drift, once; see `mfxarray.minflux.drift_correction.correct_drift`."""
+        from mfxarray.minflux.drift_correction import correct_drift
+
+        return correct_drift(self._data, drift, replace=replace)
+
     def photons(
         self,
         which: str = "last",

@@ -23,6 +23,7 @@ def warm_kernels() -> None:
         _warm_medians(np.dtype(dtype))
         _warm_hot_pixels(np.dtype(dtype))
     _warm_traces()
+    _warm_drift()
     _warm_counting()
     _warm_regions()
     _warm_registration()
@@ -122,6 +123,18 @@ def _warm_traces() -> None:
     weighted_means(xyz, np.ones(4), starts)
     first_settled(xyz, starts, 1.0)
     neighbour_density(xyz, 1.0)
+
+
+def _warm_drift() -> None:
+    from mfxarray.kernels.drift_lags import Search, count_lags
+    from mfxarray.kernels.drift_points import Lattice, make_table
+    from mfxarray.kernels.drift_shifts import Peak, find_shifts
+
+    peak = Peak(fwhm=1.0, centroid=2.0, search=2, iterations=1, from_maximum=True)
+    for dimensions in (2, 3):
+        lattice = Lattice(1e-9, dimensions, 4)
+        table = make_table(np.zeros((2, 3)), np.arange(2, dtype=np.int32), lattice)
+        find_shifts(count_lags(table, lattice, Search(4, 2, 2), (0, 1)), peak)
 
 
 def _warm_counting() -> None:

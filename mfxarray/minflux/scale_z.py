@@ -14,6 +14,8 @@ __all__ = ["scale_z"]
 _STEP = "scale_z"
 _ATTRIBUTE = "z_scaling"
 _POSITIONS = ("position", "position_uncorrected")
+# made from positions in ways that need not keep axes apart
+_DERIVED = ("position_registered", "position_drift_corrected", "position_bead_corrected")
 _AXIS = "axis"
 
 
@@ -37,7 +39,7 @@ def scale_z(ds: xr.Dataset, factor: float) -> xr.Dataset:
     ------
     ValueError
         If z was scaled before, by the file or by an earlier call, even by 1; if the factor is not
-        a number above 0; if there are no positions.
+        a number above 0; if there are no positions, or others were made from them already.
 
     Notes
     -----
@@ -48,6 +50,11 @@ def scale_z(ds: xr.Dataset, factor: float) -> xr.Dataset:
     present = [name for name in _POSITIONS if name in ds and _AXIS in ds[name].dims]
     if not present:
         raise ValueError("there is no position to scale: scale_z takes localizations or beads")
+    derived = [name for name in _DERIVED if name in ds]
+    if derived:
+        raise ValueError(
+            f"{derived[0]} was made from unscaled positions; scale z before, then make it again"
+        )
     factors = _factors(ds, float(factor))
     scaled = {name: _scaled(ds[name].variable, factors) for name in present}
     attrs = record(ds.attrs, _STEP, {"factor": float(factor)})

@@ -184,3 +184,10 @@ def test_the_raw_mean_of_a_real_file(data_dir):
     data = mfx.open_minflux(data_dir / "minflux" / "3D_ValidOnly.npy")
     found = scale_z(data, 0.7)["position"][:, -1, 2]
     assert float(found.mean()) * 1e9 == pytest.approx(0.7 * -16.142724582070905, rel=1e-12)
+
+
+def test_what_was_made_from_positions_is_not_scaled_behind_its_back(tmp_path):
+    run = mfx.open_minflux(localization_file(tmp_path))
+    for name in ("position_registered", "position_drift_corrected", "position_bead_corrected"):
+        with pytest.raises(ValueError, match=f"{name} was made from unscaled"):
+            run.assign({name: run["position"]}).mfx.scale_z(0.7)

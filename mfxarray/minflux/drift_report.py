@@ -1,0 +1,109 @@
+"""The picture of a drift: the curve with its uncertainty, and how well pairs of windows agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_drift"]
+
+Array = np.ndarray[Any, Any]
+
+_NM = 1e-9
+_COLORS = {"x": "C0", "y": "C1", "z": "C2"}
+
+
+def draw_drift(drift: xr.Dataset) -> Figure:
+    """Return a figure of a drift: curves, residuals of the pairs of windows, their contrast.
+
+    Parameters
+    ----------
+    drift
+        Result of `estimate_drift`.
+
+    Raises
+    ------
+    ValueError
+        If the Dataset is not one of `estimate_drift`.
+    """
+    if "window_drift" not in drift or "pair_residual" not in drift:
+        raise ValueError("this is no drift: give the result of estimate_drift")
+    # without pyplot: nothing has to be closed and no window system is needed
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6.5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    places = figure.subplot_mosaic([["curve", "curve"], ["residual", "contrast"]])
+    found = drift.compute()
+    axes = [axis for axis in found["axis"].values.tolist() if _moves(found, axis)]
+    _draw_curve(places["curve"], found, axes)
+    _draw_residuals(places["residual"], found, axes)
+    _draw_contrast(figure, places["contrast"], found)
+    return figure
+
+
+def _moves(found: xr.Dataset, axis: str) -> bool:
+    """Tell whether an axis was measured: z of 2D data is exactly 0."""
+    return bool((found["pair_shift"].sel(axis=axis).fillna(0.0) != 0).any()) or axis != "z"
+
+
+def _draw_curve(place: Axes, found: xr.Dataset, axes: list[str]) -> None:
+    minutes = found["time"].values / 60
+    for axis in axes:
+        color, one = _COLORS.get(axis, "C3"), found.sel(axis=axis)
+        curve = one["drift"].values / _NM
+        place.plot(minutes, curve, color=color, lw=1.2, label=axis)
+        at = one["window_time"].values / 60
+        place.plot(at, one["window_drift"].values / _NM, "o", color=color, ms=3.5)
+        if "drift_uncertainty" in one:
+            half = 1.96 * one["drift_uncertainty"].values / _NM
+            place.fill_between(minutes, curve - half, curve + half, color=color, alpha=0.2, lw=0)
+    band = "; band: 95 %" if "drift_uncertainty" in found else ""
+    place.set(xlabel="time / min", ylabel="drift / nm")
+    place.set_title(f"{_ranges(found, axes)}; {found.sizes['window']} windows{band}", fontsize=10)
+    place.legend(frameon=False, ncols=3, fontsize=9)
+    place.grid(alpha=0.3)
+
+
+def _ranges(found: xr.Dataset, axes: list[str]) -> str:
+    spans = [np.ptp(found["drift"].sel(axis=axis).values) / _NM for axis in axes]
+    return "drift over " + ", ".join(
+        f"{span:.1f} nm in {axis}" for span, axis in zip(spans, axes, strict=True)
+    )
+
+
+def _draw_residuals(place: Axes, found: xr.Dataset, axes: list[str]) -> None:
+    distance = (found["pair_second"] - found["pair_first"]).values
+    rms = []
+    for number, axis in enumerate(axes):
+        residual = found["pair_residual"].sel(axis=axis).values / _NM
+        color = _COLORS.get(axis, "C3")
+        # side by side, not on top of each other
+        at = distance + 0.25 * (number - (len(axes) - 1) / 2)
+        place.plot(at, residual, ".", color=color, ms=3, alpha=0.6)
+        known = residual[np.isfinite(residual)]
+        rms.append(f"{axis} {np.sqrt((known**2).mean()) if len(known) else np.nan:.2f} nm")
+    place.axhline(0, color="0.4", lw=0.8)
+    place.set(xlabel="distance of the windows of a pair", ylabel="residual / nm")
+    place.set_title(f"residuals of {found.sizes['pair']} pairs, rms {', '.join(rms)}", fontsize=10)
+    place.grid(alpha=0.3)
+
+
+def _draw_contrast(figure: Figure, place: Axes, found: xr.Dataset) -> None:
+    n = found.sizes["window"]
+    matrix = np.full((n, n), np.nan)
+    matrix[found["pair_second"].values, found["pair_first"].values] = found["pair_contrast"].values
+    shown = place.imshow(matrix, vmin=0, vmax=1, cmap="viridis", origin="lower")
+    figure.colorbar(shown, ax=place, label="share above the next peak")
+    place.set(xlabel="earlier window", ylabel="later window")
+    step = -(-n // 8)
+    place.set(xticks=range(0, n, step), yticks=range(0, n, step))
+    middle = float(np.nanmedian(found["pair_contrast"].values))
+    place.set_title(f"peak above the next one by {middle:.0%} (median)", fontsize=10)
