@@ -49,8 +49,8 @@ _HOMES = {
     "write_nrrd": "stores.nrrd",
 }
 
-# rooms that are reached as mfx.mims
-_ROOMS = ("mims",)
+# rooms that are reached as mfx.mims and mfx.minflux
+_ROOMS = ("mims", "minflux")
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

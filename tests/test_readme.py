@@ -47,7 +47,7 @@ def test_that_public_names_exist(code: str):
             continue
         owner = node.value
         if isinstance(owner, ast.Name) and owner.id == "mfx":
-            assert node.attr in (*mfx.__all__, "mims")
+            assert node.attr in (*mfx.__all__, "mims", "minflux")
         if isinstance(owner, ast.Attribute) and owner.attr == "mfx":
             assert hasattr(MfxAccessor, node.attr)
         if isinstance(owner, ast.Attribute) and owner.attr == "mims":

@@ -1,1 +1,30 @@
-"""Labelled, lazy operations on localization Datasets."""
+"""Labelled, lazy operations on MINFLUX localizations."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Box": "masks",
+    "Dense": "trace_masks",
+    "Polygon": "masks",
+    "Range": "masks",
+    "Settled": "trace_masks",
+    "TraceLength": "trace_masks",
+    "TracePlaces": "trace_masks",
+    "TraceRange": "trace_masks",
+    "Valid": "masks",
+    "draw_drift": "drift_report",
+    "load_filters": "filter_files",
+    "save_filters": "filter_files",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for; its module needs dask and xarray."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mfxarray.minflux' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mfxarray.minflux.{_HOMES[name]}"), name)
