@@ -157,6 +157,22 @@ def test_convert_images_for_other_programs(files, here, capsys, name):
     assert "not a stack of ion images" in _fails(capsys, "convert", files / "run.npy", "x.tif")
 
 
+def test_register_and_drift(files, here, capsys):
+    mfx.write_bead_washes(".", washes=2)
+    argv = ["register", "wash0.zarr", "wash1.zarr", "--out", "all.zarr", "--picture", "beads.png"]
+    assert "of 2 washes" in _runs(capsys, *argv)
+    found = mfx.open_zarr("all.zarr")
+    assert set(np.unique(found["wash"])) == {0, 1}
+    assert Path("beads.png").stat().st_size > 10_000
+    assert "holds no beads" in _fails(capsys, "register", files / "run.npy", "--out", "x.zarr")
+    mfx.simulate_minflux("long.npy", localizations=20_000, seed=1)
+    out = _runs(capsys, "drift", "long.npy", "straight.zarr", "--picture", "drift.png")
+    assert "nm along x, y, z" in out
+    corrected = mfx.open_zarr("straight.zarr")
+    assert [step["step"] for step in corrected.mfx.history][-1] == "correct_drift"
+    assert Path("drift.png").stat().st_size > 10_000
+
+
 def test_filter(files, here, capsys):
     argv = ["filter", files / "run.npy", "f.zarr", "--bound", "efo:13000:48000"]
     out = _runs(capsys, *argv, "--bound", "cfr::0.8")
