@@ -112,6 +112,18 @@ class MfxAccessor(Shared):
 
         return correct_drift(self._data, drift, replace=replace)
 
+    def localization_bounds(self, **parameters: Any) -> xr.Dataset:
+        """Bound precision by photons; see `mfxarray.minflux.precision.localization_bounds`."""
+        from mfxarray.minflux.precision import localization_bounds
+
+        return localization_bounds(self._data, **parameters)
+
+    def trace_precision(self, bounds: xr.Dataset | None = None, **parameters: Any) -> xr.Dataset:
+        """Tell the precision of traces; see `mfxarray.minflux.precision.trace_precision`."""
+        from mfxarray.minflux.precision import trace_precision
+
+        return trace_precision(self._data, bounds, **parameters)
+
     def photons(
         self,
         which: str = "last",

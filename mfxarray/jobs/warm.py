@@ -107,6 +107,7 @@ def _warm_hot_pixels(dtype: np.dtype[np.unsignedinteger]) -> None:  # type: igno
 
 
 def _warm_traces() -> None:
+    from mfxarray.kernels.crb import effective_numbers
     from mfxarray.kernels.trace_aggregation import group_starts, weighted_means
     from mfxarray.kernels.trace_density import neighbour_density
     from mfxarray.kernels.trace_known import known_rows
@@ -122,6 +123,7 @@ def _warm_traces() -> None:
     group_starts(np.ones(4), starts, 1.0)
     weighted_means(xyz, np.ones(4), starts)
     first_settled(xyz, starts, 1.0)
+    effective_numbers(xyz, starts)
     neighbour_density(xyz, 1.0)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 _HOMES = {
     "Box": "masks",
     "Dense": "trace_masks",
+    "Pattern": "crb",
     "Polygon": "masks",
     "Range": "masks",
     "Settled": "trace_masks",
@@ -15,7 +16,9 @@ _HOMES = {
     "TracePlaces": "trace_masks",
     "TraceRange": "trace_masks",
     "Valid": "masks",
+    "axial_bound": "crb",
     "draw_drift": "drift_report",
+    "lateral_bound": "crb",
     "load_filters": "filter_files",
     "save_filters": "filter_files",
 }

@@ -206,7 +206,7 @@ def _t_scan(start: da.Array, end: da.Array, washes: da.Array, thread: da.Array |
 
 def _all_gaps(parts: list[list[Array]]) -> Array:
     start, end, *groups = (np.concatenate(blocks) for blocks in parts)
-    columns = [part.reshape(len(start), -1).astype(np.int64) for part in groups]
+    columns = [np.atleast_2d(part.T).T.astype(np.int64) for part in groups]
     return gaps_to_next(start, end, np.concatenate(columns, axis=1))
 
 

@@ -16,7 +16,7 @@ from mfxarray.testing import (
     count_computes,
     raise_if_computes,
 )
-from tests.samples import four_chunkings
+from tests.samples import four_chunkings, localization_file
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +298,10 @@ def test_any_number_of_workers_gives_the_same_bits(truth_and_data):
             found.append(traces(small).compute())
     for other in found[1:]:
         assert_same_bits(found[0], other)
+
+
+def test_nothing_left(tmp_path):
+    run = mfx.open_minflux(localization_file(tmp_path, localizations=300))
+    empty = run.mfx.filter(efo=(1e12, None)).mfx.compact().mfx.traces().compute()
+    assert empty.sizes["trace"] == 0
+    assert empty["t_scan"].shape == (0,)
