@@ -68,6 +68,10 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_show(commands: Any) -> None:
     info = command(commands, "info", "show:info", "say what a file or store holds")
     file(info)
+    header = command(
+        commands, "header", "show:header", "print all that the header of a NanoSIMS file says"
+    )
+    header.add_argument("file", metavar="FILE", help="of any kind of analysis, plain or packed")
     _add_convert(commands)
     render = command(commands, "render", "show:render", "draw a picture")
     files(render, "OUT", "ending in .png, .pdf or .svg")

@@ -157,6 +157,12 @@ def test_convert_images_for_other_programs(files, here, capsys, name):
     assert "not a stack of ion images" in _fails(capsys, "convert", files / "run.npy", "x.tif")
 
 
+def test_header(files, here, capsys):
+    found = json.loads(_runs(capsys, "header", files / "stack.im"))
+    assert found == mfx.read_mims_header(files / "stack.im").to_dict()
+    assert "not a file of the NanoSIMS" in _fails(capsys, "header", files / "run.npy")
+
+
 def test_register_and_drift(files, here, capsys):
     mfx.write_bead_washes(".", washes=2)
     argv = ["register", "wash0.zarr", "wash1.zarr", "--out", "all.zarr", "--picture", "beads.png"]

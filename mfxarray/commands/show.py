@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from mfxarray.jobs.progress import progress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["info", "render"]
+__all__ = ["header", "info", "render"]
 
 
 def info(arguments: Namespace) -> None:
@@ -27,6 +28,13 @@ def info(arguments: Namespace) -> None:
     data = open_data(arguments)
     print(safe_text(arguments.file))
     print(describe(data, times=True))
+
+
+def header(arguments: Namespace) -> None:
+    """Print all that the header of a NanoSIMS file says, as JSON."""
+    from mfxarray.mims.header import read_mims_header
+
+    print(json.dumps(read_mims_header(arguments.file).to_dict(), indent=1, ensure_ascii=False))
 
 
 def render(arguments: Namespace) -> None:
