@@ -61,9 +61,9 @@ def test_that_help_comes_at_once_and_imports_nothing_heavy():
     )
     times = []
     for _ in range(3):
-        start = time.process_time()
+        start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        times.append(time.process_time() - start)
+        times.append(time.perf_counter() - start)
         assert done.returncode == 0, done.stderr
         assert done.stdout.rstrip().endswith("HEAVY []")
         assert "usage: mfxarray" in done.stdout

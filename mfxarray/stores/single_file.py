@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
-from mfxarray.errors import DataError
+from mfxarray.writers.replacing import check_free
 
 __all__ = ["staged_file"]
 
@@ -38,8 +38,7 @@ def staged_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
     The new file lies in a hidden folder of its own beside the target. On any error that folder is
     removed, so that a worker that still runs cannot make its file anew.
     """
-    target = os.path.abspath(os.fspath(path))
-    _check(target, overwrite)
+    target = check_free(path, overwrite)
     folder, name = os.path.split(target)
     with TemporaryDirectory(
         prefix=f".{name}.", suffix=".tmp", dir=folder, ignore_cleanup_errors=True
@@ -49,14 +48,3 @@ def staged_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
-
-
-def _check(target: str, overwrite: bool) -> None:
-    if not os.path.isdir(os.path.dirname(target)):
-        hint = "Create the folder first."
-        raise DataError("its folder does not exist", path=target, hint=hint)
-    if os.path.isdir(target):
-        raise DataError("is a folder", path=target, hint="Give the path of a file.")
-    if os.path.lexists(target) and not overwrite:
-        hint = "Give another path, or overwrite=True to replace it."
-        raise DataError("exists already", path=target, hint=hint)

@@ -98,11 +98,11 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
 def refuse(path: Path, match: str, reader: Callable[[Path], Any] = rows_of) -> DataError:
     """Return the error; it must come fast and without a large allocation."""
     tracemalloc.start()
-    begin = time.process_time()
+    begin = time.perf_counter()
     try:
         with pytest.raises(DataError, match=match) as caught:
             reader(path)
-        assert time.process_time() - begin < 2.0
+        assert time.perf_counter() - begin < 2.0
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:
         tracemalloc.stop()
@@ -122,12 +122,12 @@ def damage(whole: bytes, path: Path, reader: Callable[[Path], Any], flips: int =
             top = len(raw) // 10 if number % 2 else len(raw)
             raw[int(rng.integers(top))] ^= int(rng.integers(1, 256))
         path.write_bytes(bytes(raw))
-        begin = time.process_time()
+        begin = time.perf_counter()
         try:
             reader(path)
         except DataError:
             refused += 1
-        assert time.process_time() - begin < 5.0
+        assert time.perf_counter() - begin < 5.0
     return refused
 
 

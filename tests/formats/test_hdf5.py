@@ -105,7 +105,7 @@ def test_claims_beyond_what_is_stored(tmp_path: Path) -> None:
         file["gap"][:850] = 1.0
         file.create_dataset("broad", (2**25,), "f8", chunks=(2**25,))
     assert path.stat().st_size < 100_000
-    begin = time.process_time()
+    begin = time.perf_counter()
     for name, match in (
         ("x", "chunks"),
         ("late", "claims"),
@@ -115,7 +115,7 @@ def test_claims_beyond_what_is_stored(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=match):
             check(path, name)
     check(path, "holes")
-    assert time.process_time() - begin < 1.0
+    assert time.perf_counter() - begin < 1.0
 
 
 def test_a_chunk_that_inflates_too_far(tmp_path: Path) -> None:
@@ -129,10 +129,10 @@ def test_a_chunk_that_inflates_too_far(tmp_path: Path) -> None:
         data = file.create_dataset("bad", (1000,), "f8", chunks=(1000,), compression="gzip")
         data.id.write_direct_chunk((0,), b"no zlib")
     for name in ("x", "short", "bad"):
-        begin = time.process_time()
+        begin = time.perf_counter()
         with pytest.raises(DataError, match="does not hold its 8000 bytes"):
             read(path, ((0, 1000),), name)
-        assert time.process_time() - begin < 1.0
+        assert time.perf_counter() - begin < 1.0
 
 
 def test_odd_types_and_filters(tmp_path: Path) -> None:

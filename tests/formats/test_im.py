@@ -642,7 +642,7 @@ def test_flipped_bytes(tmp_path: Path, version: int) -> None:
     frames = rng.integers(0, 1000, (3, 6, 8, 6), dtype=np.uint32)
     write_im(path, frames, ImHeader(twice, 8, 6, 3, version))
     raw = np.frombuffer(path.read_bytes(), np.uint8)
-    began = time.process_time()
+    began = time.perf_counter()
     for _ in range(60):
         bad = raw.copy()
         # half of the flips where the sizes stand
@@ -651,7 +651,7 @@ def test_flipped_bytes(tmp_path: Path, version: int) -> None:
         bad[places] ^= rng.integers(1, 256, 20).astype(np.uint8)
         path.write_bytes(bad.tobytes())
         check_opens_or_refuses(path)
-    assert time.process_time() - began < 20
+    assert time.perf_counter() - began < 20
 
 
 def open_default() -> tuple[Detector, ...]:
@@ -668,10 +668,10 @@ def test_a_lying_header_costs_neither_time_nor_memory(small: Path) -> None:
         (8, "i", 9_999_999),
     ]
     tracemalloc.start()
-    began = time.process_time()
+    began = time.perf_counter()
     for offset, code, *values in hostile:
         check_opens_or_refuses(changed(small, offset, code, *values))
-    seconds, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert seconds < 1
     assert peak < 4 * 2**20

@@ -221,7 +221,7 @@ def test_truncation_at_every_per_cent(tmp_path: Path, version: int) -> None:
     raw = whole.read_bytes()
     first = len(raw) - 20 * FRAME * 2
     cut = tmp_path / "cut.im"
-    began = time.process_time()
+    began = time.perf_counter()
     for percent in range(100):
         end = len(raw) * percent // 100
         cut.write_bytes(raw[:end])
@@ -237,4 +237,4 @@ def test_truncation_at_every_per_cent(tmp_path: Path, version: int) -> None:
         exact = frames[: len(found)].reshape(-1).copy()
         exact[max(end - first, 0) // 2 :] = 0
         assert np.array_equal(found.reshape(-1), exact)
-    assert time.process_time() - began < 5
+    assert time.perf_counter() - began < 5

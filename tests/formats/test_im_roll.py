@@ -149,9 +149,9 @@ def test_very_many_tiny_frames_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(bytes(4 * 2**20))
     stack = StackSource(FileSource.open(path), 0, np.dtype("<u2"), (1, 1, 1), 2**21)
-    began = time.process_time()
+    began = time.perf_counter()
     assert find_roll(stack)[1]["rows"]["verdict"] == "too small"
-    assert time.process_time() - began < 0.1
+    assert time.perf_counter() - began < 0.1
 
 
 def test_an_incomplete_frame_is_left_out_of_the_sample(tmp_path: Path) -> None:

@@ -190,10 +190,10 @@ def test_numbers_of_traces_that_lie(tmp_path: Path, kind: int, count: int) -> No
 def test_numbers_of_points_that_lie(tmp_path: Path, points: int) -> None:
     raw = bytearray(scan_bytes([([1.0], [2.0])] * 3, 21))
     struct.pack_into("<i", raw, len(raw) - 20, points)
-    start = time.process_time()
+    start = time.perf_counter()
     with pytest.raises(DataError, match=r"claims|ends too early"):
         open_scan(written(tmp_path, bytes(raw)))
-    assert time.process_time() - start < 1
+    assert time.perf_counter() - start < 1
 
 
 def test_bytes_after_the_last_trace_are_reported(tmp_path: Path) -> None:

@@ -249,8 +249,8 @@ def test_very_many_channels_of_a_damaged_header_take_no_time(tmp_path: Path) -> 
     raw = bytearray(path.read_bytes())
     struct.pack_into("<h", raw, len(raw) - 84 + 12, 32767)
     path.write_bytes(raw)
-    began = time.process_time()
+    began = time.perf_counter()
     file = open_im(path, interleave=True, incomplete="pad")
-    assert time.process_time() - began < 2
+    assert time.perf_counter() - began < 2
     assert file.stack.frame_shape == (32767, 2, 2)
     assert "not read" in file.warnings[0]

@@ -473,11 +473,11 @@ def test_left_over_memory_of_any_kind_is_quick_and_small(tmp_path: Path) -> None
     rng = random.Random(0)
     raw, _ = whole()
     tracemalloc.start()
-    start = time.process_time()
+    start = time.perf_counter()
     for _ in range(10):
         junk = raw[:124] + rng.randbytes(len(raw) - 124)
         assert read_tree(written(tmp_path, junk))["warnings"]
-    assert time.process_time() - start < 5
+    assert time.perf_counter() - start < 5
     assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
     tracemalloc.stop()
 
@@ -490,9 +490,9 @@ def test_largest_header_that_can_be_claimed(tmp_path: Path) -> None:
     struct.pack_into("<i", blown, 8, len(blown))
     more = known["polyatomic_ions"]["count"] + 60_000
     struct.pack_into("<i", blown, lists + 16, more)
-    start = time.process_time()
+    start = time.perf_counter()
     found = read_tree(written(tmp_path, bytes(blown)))
-    assert time.process_time() - start < 2
+    assert time.perf_counter() - start < 2
     assert f"cannot hold {more}" in found["warnings"][0]
 
 

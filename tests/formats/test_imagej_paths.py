@@ -59,7 +59,7 @@ def test_what_is_refused(numbers):
 
 
 def test_too_many_curves_are_refused_in_time():
-    begin = time.process_time()
+    begin = time.perf_counter()
     with pytest.raises(DataError, match="curves"):
         outlines([0, 0, 0] + [2, 1, 1, 2, 2] * 200_000)
-    assert time.process_time() - begin < 5
+    assert time.perf_counter() - begin < 5

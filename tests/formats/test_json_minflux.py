@@ -431,10 +431,10 @@ HOSTILE = {
 def test_hostile_files(tmp_path, name):
     path = saved(tmp_path, HOSTILE[name])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begin = time.process_time()
+    begin = time.perf_counter()
     with pytest.raises(DataError):
         read_all(path, strict=False)
-    assert time.process_time() - begin < 5
+    assert time.perf_counter() - begin < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 256 * 1024
 
 

@@ -219,9 +219,9 @@ def test_a_bomb_nobody_asks_for_is_not_inflated(tmp_path: Path) -> None:
     rows = save_nested(tmp_path / "a.mat", do_compression=True)
     with open(tmp_path / "a.mat", "ab") as file:
         file.write(bomb(b"extra", 2**23))
-    begin = time.process_time()
+    begin = time.perf_counter()
     assert_same(rows_of(tmp_path / "a.mat"), rows)
-    assert time.process_time() - begin < 0.5
+    assert time.perf_counter() - begin < 0.5
 
 
 def test_streams_end_where_they_say(tmp_path: Path) -> None:

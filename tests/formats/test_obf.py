@@ -123,7 +123,7 @@ def test_a_shape_that_lies(tmp_path: Path) -> None:
 
 
 def test_too_many_small_parts(tmp_path: Path) -> None:
-    begin = time.process_time()
+    begin = time.perf_counter()
     lying = Stack(bytes(10), (2**32 - 1, 1), stored=10, labels={0: []}, samples=10)
     path = tmp_path / "labels.msr"
     path.write_bytes(obf_bytes([lying]))
@@ -131,7 +131,7 @@ def test_too_many_small_parts(tmp_path: Path) -> None:
         file.truncate(2**32)  # sparse: billions of empty labels
     with pytest.raises(DataError, match="too many"):
         read_obf(FileSource.open(path))
-    assert time.process_time() - begin < 5
+    assert time.perf_counter() - begin < 5
 
 
 def test_truncation(tmp_path: Path) -> None:
@@ -164,14 +164,14 @@ def test_bit_flips(tmp_path: Path) -> None:
     for _ in range(300):
         bad = bytearray(raw)
         bad[rng.integers(len(raw))] ^= 1 << rng.integers(8)
-        begin = time.process_time()
+        begin = time.perf_counter()
         try:
             for stack in opened(tmp_path, bytes(bad)).stacks:
                 data = stack.data()
                 data.read(0, min(data.size, 10_000))
         except DataError:
             refused += 1
-        assert time.process_time() - begin < 1
+        assert time.perf_counter() - begin < 1
     assert refused > 50
 
 

@@ -246,7 +246,7 @@ def test_bombs(tmp_path: Path, plain: bytes) -> None:
     del zeros
     for name, content in bombs.items():
         path = saved(tmp_path, content, name)
-        start, written = time.process_time(), 0
+        start, written = time.perf_counter(), 0
         tracemalloc.start()
 
         def count(piece: bytes) -> None:
@@ -257,7 +257,7 @@ def test_bombs(tmp_path: Path, plain: bytes) -> None:
             unpack_to(FileSource.open(path), count)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert time.process_time() - start < 5, name
+        assert time.perf_counter() - start < 5, name
         assert written < 100 * 2**20, name
         assert peak < 32 * 2**20, name
 
@@ -326,7 +326,7 @@ def test_bytes_after_the_end(tmp_path: Path, plain: bytes) -> None:
 
 def test_very_many_tiny_streams_end_soon(tmp_path: Path, plain: bytes) -> None:
     path = saved(tmp_path, gzip.compress(plain) + gzip.compress(b"") * 30_000)
-    start = time.process_time()
+    start = time.perf_counter()
     with pytest.raises(DataError, match="tiny streams"):
         unpacked(path)
-    assert time.process_time() - start < 5
+    assert time.perf_counter() - start < 5

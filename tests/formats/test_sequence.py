@@ -260,10 +260,10 @@ def test_flipped_bytes(tmp_path):
 def test_hostile_files(tmp_path, text):
     path = tmp_path / "hostile.json"
     path.write_bytes(text)
-    begin = time.process_time()
+    begin = time.perf_counter()
     with pytest.raises(DataError, match=str(path)):
         read_sequence(path)
-    assert time.process_time() - begin < 2
+    assert time.perf_counter() - begin < 2
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "[{}]", "[" * 100])

@@ -126,10 +126,10 @@ def test_hostile_labels_take_no_time() -> None:
     alphabet = "1234567890CHNOSi+- "
     labels = ["".join(rng.choice(alphabet) for _ in range(63)) for _ in range(300)]
     labels += ["1H" * 31, "2H2" * 21, "12C1" * 15, "22H" * 21, "1" * 63, string.printable[:63]]
-    began = time.process_time()
+    began = time.perf_counter()
     for label in labels:
         parse_species(label)
-    assert time.process_time() - began < 1
+    assert time.perf_counter() - began < 1
 
 
 def test_composition_records() -> None:

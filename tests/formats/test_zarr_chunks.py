@@ -163,12 +163,12 @@ def test_a_bomb_costs_what_was_asked_for(codec):
     del zeros
     assert len(packed) < size // 900
     tracemalloc.start()
-    began = time.process_time()
+    began = time.perf_counter()
     assert not part(packed, codec, size, 2**20, 2**16).any()
-    assert time.process_time() - began < 2
+    assert time.perf_counter() - began < 2
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
-    began = time.process_time()
+    began = time.perf_counter()
     with pytest.raises(DataError):  # declared small, unpacks large
         part(packed, codec, 2**19, 0, 2**19)
-    assert time.process_time() - began < 0.2
+    assert time.perf_counter() - began < 0.2

@@ -153,9 +153,9 @@ def test_pipes_and_deep_folders_are_refused(folder):
 def test_many_files_cost_little(folder):
     for number in range(3, 2000):
         (folder / "mfx" / str(number)).touch()
-    began = time.process_time()
+    began = time.perf_counter()
     keys = open_folder(folder)
-    assert time.process_time() - began < 1
+    assert time.perf_counter() - began < 1
     assert len(keys.keys()) == 2002
     assert len(pickle.dumps(keys)) < 1000
 

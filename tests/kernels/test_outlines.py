@@ -66,9 +66,9 @@ def test_a_hole():
 def test_huge_outlines_take_no_long_time():
     rng = np.random.default_rng(0)
     corners = rng.uniform(-1e30, 1e30, (200_000, 2))
-    begin = time.process_time()
+    begin = time.perf_counter()
     polygon_mask([corners], (512, 512))
-    assert time.process_time() - begin < 5
+    assert time.perf_counter() - begin < 5
 
 
 def test_ovals():
