@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mfxarray.errors import DataError
 from mfxarray.formats.tables import Measurement, Stream, Table, is_stream
-from mfxarray.records.cache_folder import cache_path, forget_old, remove_cache
+from mfxarray.records.cache_folder import cache_path
 from mfxarray.records.column_layout import leaves, rows_of_a_chunk
 from mfxarray.records.column_table import ColumnTable
 from mfxarray.records.column_writer import ColumnWriter
 from mfxarray.records.progress import Teller
-from mfxarray.stores.seal import check_sealed, staged
+from mfxarray.records.sealed_cache import make_sealed
+from mfxarray.stores.seal import check_sealed
 
 __all__ = ["spool"]
 
@@ -58,10 +60,8 @@ def spool(measurement: Measurement, *, strict: bool = True) -> Table:
     target = cache_path(rows.source, what, _SUFFIX)
     found = _reuse(target, rows)
     if found is None:
-        if os.path.lexists(target):  # broken, by whatever; looked at just before
-            remove_cache(target)
-        found = _copy(rows, target, strict)
-        forget_old(rows.source)
+        fill = partial(_fill, rows, strict=strict)
+        found = make_sealed(rows.source, target, "zarr", fill, partial(_reuse, target, rows))
     elif found.lost is not None:  # the stream said so only when it was read
         warnings.warn(found.lost, stacklevel=2)
     return found
@@ -88,29 +88,7 @@ def _key(target: Path) -> str:
     return sha256(target.name.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
-def _copy(stream: Stream, target: Path, strict: bool) -> ColumnTable:
-    """Write the cache, or use that of a process which was faster."""
-    notes: dict[str, Any] = {}
-    try:
-        # the notes are looked at when the block ends
-        with staged(target, kind="zarr", extra=notes) as folder:
-            notes.update(_fill(stream, folder, strict))
-    except DataError:
-        found = _reuse(target, stream)
-        if found is None:
-            raise
-        return found
-    except OSError as error:
-        hint = 'Give a folder with room: mfxarray.set_options(cache_folder="...").'
-        message = f"its cache cannot be written: {error.strerror}"
-        raise DataError(message, path=target, hint=hint) from error
-    found = _reuse(target, stream)
-    if found is None:
-        raise DataError("was changed while it was written", path=target, hint="Open it again.")
-    return found
-
-
-def _fill(stream: Stream, folder: Path, strict: bool) -> dict[str, Any]:
+def _fill(stream: Stream, folder: Path, *, strict: bool) -> dict[str, Any]:
     """Write all columns; return the notes for the seal."""
     name = os.path.basename(stream.source.path)
     teller = Teller(f"converting {name}")

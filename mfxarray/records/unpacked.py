@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,9 +13,10 @@ from mfxarray.errors import DataError
 from mfxarray.formats.packed import packing, unpack_to
 from mfxarray.formats.packed_streams import PackedBytes
 from mfxarray.formats.sources import FileSource
-from mfxarray.records.cache_folder import cache_path, forget_old, remove_cache
+from mfxarray.records.cache_folder import cache_path
 from mfxarray.records.progress import Teller
-from mfxarray.stores.seal import SEAL_NAME, check_sealed, staged
+from mfxarray.records.sealed_cache import make_sealed
+from mfxarray.stores.seal import SEAL_NAME, check_sealed
 
 __all__ = ["unpacked", "unpacked_range"]
 
@@ -128,10 +130,8 @@ def _cached(source: FileSource, what: str, name: str, fill: Fill) -> str:
     target = cache_path(source, what, _SUFFIX)
     found = _reuse(target, name)
     if found is None:
-        if os.path.lexists(target):  # broken, by whatever; looked at just before
-            remove_cache(target)
-        found = _make(source, target, name, fill)
-        forget_old(source)
+        write = partial(_fill, source, name, fill)
+        found = make_sealed(source, target, _KIND, write, partial(_reuse, target, name))
     return found
 
 
@@ -147,25 +147,9 @@ def _reuse(target: Path, name: str) -> str | None:
     return str(target / name) if names == [name] else None
 
 
-def _make(source: FileSource, target: Path, name: str, fill: Fill) -> str:
-    """Write the cache, or use that of a process which was faster."""
-    notes: dict[str, Any] = {"source": os.path.basename(source.path)}
+def _fill(source: FileSource, name: str, fill: Fill, folder: Path) -> dict[str, Any]:
     teller = Teller(f"unpacking {os.path.basename(source.path)}")
-    try:
-        # the notes are looked at when the block ends
-        with staged(target, kind=_KIND, extra=notes) as folder, open(folder / name, "xb") as file:
-            notes.update(fill(file, teller))
-    except DataError:
-        found = _reuse(target, name)
-        if found is None:
-            raise
-        return found
-    except OSError as error:
-        hint = 'Give a folder with room: mfxarray.set_options(cache_folder="...").'
-        message = f"its cache cannot be written: {error.strerror}"
-        raise DataError(message, path=target, hint=hint) from error
+    with open(folder / name, "xb") as file:
+        notes = fill(file, teller)
     teller.finish()
-    found = _reuse(target, name)
-    if found is None:
-        raise DataError("was changed while it was written", path=target, hint="Open it again.")
-    return found
+    return {"source": os.path.basename(source.path), **notes}

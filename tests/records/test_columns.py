@@ -21,7 +21,7 @@ from mfxarray.formats.sources import RecordSource
 from mfxarray.formats.tables import Piece
 from mfxarray.formats.text_table import open_text
 from mfxarray.options import set_options
-from mfxarray.records import column_layout, column_writer, columns
+from mfxarray.records import cache_folder, column_layout, column_writer
 from mfxarray.records.column_layout import leaves, rows_of_a_chunk
 from mfxarray.records.columns import spool
 from mfxarray.stores.seal import SEAL_NAME, is_sealed
@@ -244,7 +244,7 @@ def test_broken_cache_is_made_again(tmp_path: Path, damage: object) -> None:
 def test_file_in_the_place_of_the_cache(tmp_path: Path) -> None:
     made = measurement(tmp_path, ROWS["flat"])
     path = Path(spool(made).path)
-    columns.remove_cache(path)
+    cache_folder.remove_cache(path)
     path.write_text("something")
     assert spool(made).read(0, 5).tobytes() == ROWS["flat"][:5].tobytes()
 
@@ -396,7 +396,7 @@ def test_killed_process_leaves_no_cache(tmp_path: Path) -> None:
     # the remains are removed once they are a day old
     assert set(in_folder(tmp_path)) == {Path(table.path), left[0]}
     os.utime(left[0], (1, 1))
-    columns.forget_old(made.source)
+    cache_folder.forget_old(made.source)
     assert in_folder(tmp_path) == [Path(table.path)]
 
 
