@@ -12,7 +12,7 @@ from common import alone, arguments, folder_of, made
 
 def sparse_npy(path: Path, rows: int) -> None:
     """Write a file of zeros with the header of a MINFLUX export: one trace without an end."""
-    from mfxarray.formats.npy import record_dtype
+    from mfxarray.formats.npy.npy import record_dtype
     from mfxarray.writers.npy import npy_header
 
     dtype = record_dtype(5)

@@ -35,7 +35,7 @@ _HOMES = {
     "open_zarr_array": "stores.zarr_store",
     "STANDARDS": "mims.standards",
     "Standard": "mims.standards",
-    "read_imagej_rois": "formats.imagej_roi",
+    "read_imagej_rois": "formats.imagej.roi",
     "read_mims_header": "mims.header",
     "read_minflux_table": "opening.table",
     "regions_from_imagej": "mims.regions",

@@ -15,8 +15,8 @@ from xarray.core import indexing
 from mfxarray.chunked.blocks import column_array, field_array, frame_array, record_array
 from mfxarray.chunked.plan import cut_frames, cut_rows
 from mfxarray.chunked.shortcuts import remember_iterations, remember_selection
-from mfxarray.formats.im import ImFile
-from mfxarray.formats.im_series import InterleavedStack
+from mfxarray.formats.im.im import ImFile
+from mfxarray.formats.im.series import InterleavedStack
 from mfxarray.formats.localizations import (
     LocalizationFile,
     extract,
@@ -24,7 +24,7 @@ from mfxarray.formats.localizations import (
     read_column,
     trace_start_near,
 )
-from mfxarray.formats.npy_fields import SourceField
+from mfxarray.formats.npy.fields import SourceField
 from mfxarray.formats.sources import StackSource
 from mfxarray.formats.tables import Measurement, leaf_dtype
 from mfxarray.options import get_options

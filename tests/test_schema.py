@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 from mfxarray.schema import (
     AXES,
     BEADS,

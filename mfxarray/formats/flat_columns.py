@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import ITERATION
+from mfxarray.formats.npy.fields import ITERATION
 from mfxarray.formats.tables import Path
 
 __all__ = [

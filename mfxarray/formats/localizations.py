@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION, SourceField, check_layout, fields_of
+from mfxarray.formats.npy.fields import ITERATION, SourceField, check_layout, fields_of
 from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sequence import dump_sequences, sequences_of
 from mfxarray.formats.tables import Measurement, Table

@@ -13,18 +13,18 @@ __all__ = ["open_measurements", "pick"]
 
 # what `sniff` finds, the module that reads it, and its function
 _READERS = {
-    "npy": ("npy", "open_npy"),
-    "mat": ("mat", "open_mat"),
-    "json": ("json_minflux", "open_json"),
-    "zarr v2": ("minflux_zarr", "open_zarr_v2"),
-    "zipped zarr": ("minflux_zarr", "open_zarr_v2"),
-    "msr": ("msr", "open_msr"),
-    "hdf5": ("pmx", "open_pmx"),
-    "npz": ("npz", "open_npz"),
-    "text": ("text_table", "open_text"),
+    "npy": ("npy.npy", "open_npy"),
+    "mat": ("mat.mat", "open_mat"),
+    "json": ("json.minflux", "open_json"),
+    "zarr v2": ("zarr.minflux", "open_zarr_v2"),
+    "zipped zarr": ("zarr.minflux", "open_zarr_v2"),
+    "msr": ("msr.msr", "open_msr"),
+    "hdf5": ("pmx.pmx", "open_pmx"),
+    "npz": ("npy.npz", "open_npz"),
+    "text": ("text.table", "open_text"),
 }
 # containers whose numbers may come without units
-_UNITLESS = ("npz", "text")
+_UNITLESS = ("npy.npz", "text")
 _ELSEWHERE = {
     "zarr": "mfxarray.open_zarr reads it.",
     "parquet": "mfxarray.open_parquet reads it.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION, SourceField, check_layout, fields_of
+from mfxarray.formats.npy.fields import ITERATION, SourceField, check_layout, fields_of
 from mfxarray.formats.samples import Sample
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Table

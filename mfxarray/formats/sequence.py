@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from mfxarray.errors import DataError
-from mfxarray.formats.json_text import parse_json
+from mfxarray.formats.json.text import parse_json
 from mfxarray.formats.sequence_steps import Step, flag, known, step_dict, step_of, text, whole
 from mfxarray.formats.sources import FileSource
 

@@ -8,10 +8,10 @@ from codecs import getincrementaldecoder
 from typing import Any
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import ITERATION
-from mfxarray.formats.npy_header import MAGIC, read_header
-from mfxarray.formats.nrrd_header import is_nrrd
-from mfxarray.formats.packed import holds_mims
+from mfxarray.formats.npy.fields import ITERATION
+from mfxarray.formats.npy.header import MAGIC, read_header
+from mfxarray.formats.nrrd.header import is_nrrd
+from mfxarray.formats.packed.packed import holds_mims
 from mfxarray.formats.sources import FileSource
 
 __all__ = ["looks_like_mims", "looks_like_minflux", "sniff"]

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mfxarray.errors import DataError
-from mfxarray.formats.im_about import ROOT, about, record_of, vendor_tree
-from mfxarray.formats.im_structs import Field
-from mfxarray.formats.im_tree import read_tree
+from mfxarray.formats.im.about import ROOT, about, record_of, vendor_tree
+from mfxarray.formats.im.structs import Field
+from mfxarray.formats.im.tree import read_tree
 from mfxarray.formats.sources import FileSource
 from mfxarray.mims.header_table import header_table
 

@@ -18,8 +18,8 @@ import numpy as np
 import xarray as xr
 
 from mfxarray.errors import DataError
-from mfxarray.formats.imagej_roi import read_imagej_rois
-from mfxarray.formats.imagej_shapes import AREAS, ImagejRoi
+from mfxarray.formats.imagej.roi import read_imagej_rois
+from mfxarray.formats.imagej.shapes import AREAS, ImagejRoi
 from mfxarray.formats.sources import FileSource
 from mfxarray.kernels.outlines import polygon_mask
 from mfxarray.mims.pixel_grid import PixelGrid, grid_of

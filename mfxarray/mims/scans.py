@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from mfxarray.errors import DataError
-from mfxarray.formats.im_attrs import name_detectors
-from mfxarray.formats.im_header import Masses, iso_date
-from mfxarray.formats.im_scans import ImScan, open_scan
+from mfxarray.formats.im.attrs import name_detectors
+from mfxarray.formats.im.header import Masses, iso_date
+from mfxarray.formats.im.scans import ImScan, open_scan
 from mfxarray.mims.header import ATTRIBUTE
 from mfxarray.provenance import origin
 from mfxarray.records.unpacked import unpacked

@@ -10,8 +10,8 @@ from typing import Any
 import xarray as xr
 
 from mfxarray.assemble import dask_ion_images
-from mfxarray.formats.im import ImFile, open_im
-from mfxarray.formats.nrrd_header import is_nrrd
+from mfxarray.formats.im.im import ImFile, open_im
+from mfxarray.formats.nrrd.header import is_nrrd
 from mfxarray.formats.sources import FileSource
 from mfxarray.opening.joined import join_files
 from mfxarray.opening.nrrd import mark_corrected, open_nrrd_images

@@ -10,9 +10,9 @@ from typing import Any
 import xarray as xr
 
 from mfxarray.assemble import dask_ion_images
-from mfxarray.formats.im import ImFile
-from mfxarray.formats.nrrd import PROVENANCE_KEY, nrrd_images, was_corrected
-from mfxarray.formats.nrrd_header import read_nrrd_header
+from mfxarray.formats.im.im import ImFile
+from mfxarray.formats.nrrd.header import read_nrrd_header
+from mfxarray.formats.nrrd.nrrd import PROVENANCE_KEY, nrrd_images, was_corrected
 from mfxarray.formats.sources import FileSource
 from mfxarray.provenance import ATTRIBUTE, history, record, was_done
 from mfxarray.records.unpacked import unpacked_range

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mfxarray.formats.localizations import LocalizationFile, sentinel_to_nan
-from mfxarray.formats.npy_fields import SourceField
+from mfxarray.formats.npy.fields import SourceField
 from mfxarray.formats.openers import pick
 from mfxarray.formats.tables import Table
 from mfxarray.opening.measurements import measurements_of

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import check_layout
+from mfxarray.formats.npy.fields import check_layout
 from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Table

@@ -17,7 +17,7 @@ from mfxarray.formats.localizations import descr_of
 from mfxarray.formats.openers import open_measurements
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Measurement, Piece, is_stream
-from mfxarray.formats.zarr_meta import parse_array_meta
+from mfxarray.formats.zarr.meta import parse_array_meta
 from mfxarray.records.cache_folder import cache_path, find_cache
 from mfxarray.records.sealed_file import read_sealed, write_sealed
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mfxarray.errors import DataError
-from mfxarray.formats.packed import packing, unpack_to
-from mfxarray.formats.packed_streams import PackedBytes
+from mfxarray.formats.packed.packed import packing, unpack_to
+from mfxarray.formats.packed.streams import PackedBytes
 from mfxarray.formats.sources import FileSource
 from mfxarray.records.cache_folder import cache_path
 from mfxarray.records.progress import Teller

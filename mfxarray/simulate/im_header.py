@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.im import Detector
-from mfxarray.formats.im_layout import B_FIELD_VERSIONS, mass_pointers
+from mfxarray.formats.im.im import Detector
+from mfxarray.formats.im.layout import B_FIELD_VERSIONS, mass_pointers
 from mfxarray.simulate.im_records import RELEASES, header_from
 
 __all__ = ["ImHeader", "header_bytes"]

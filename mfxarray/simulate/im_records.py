@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mfxarray.formats.im_layout import (
+from mfxarray.formats.im.layout import (
     B_FIELD_SIZE,
     B_FIELD_VERSIONS,
     STRUCTS,
     pack,
     vendor_names,
 )
-from mfxarray.formats.im_places import KINDS, TAIL_RECORDS, Kind
+from mfxarray.formats.im.places import KINDS, TAIL_RECORDS, Kind
 
 __all__ = ["RELEASES", "header_from"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from mfxarray.formats.im import Detector
+from mfxarray.formats.im.im import Detector
 
 __all__ = ["frame_size", "mims_detectors", "mims_drift", "mims_scene"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mfxarray.formats.im import Detector
+from mfxarray.formats.im.im import Detector
 from mfxarray.simulate.mims_scene import mims_detectors
 
 __all__ = ["switched_detectors"]

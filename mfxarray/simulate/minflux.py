@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.simulate.minflux_beads import bead_positions, bead_table
 from mfxarray.simulate.minflux_blocks import (
     MEAN_TRACE_LENGTH,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.schema import CFR_NOT_MEASURED
 from mfxarray.simulate.minflux_scene import Scene, Sequence, generator
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.formats.tables import BeadTrack
 from mfxarray.simulate.minflux_scene import generator
 from mfxarray.writers.outgoing import Outgoing

@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from mfxarray.formats.nrrd import PROVENANCE_KEY
+from mfxarray.formats.nrrd.nrrd import PROVENANCE_KEY
 from mfxarray.options import get_options
 from mfxarray.provenance import history
 from mfxarray.writers.nrrd import TYPES, PlaneFile, mims_keys, nrrd_header

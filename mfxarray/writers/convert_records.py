@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION, flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import ITERATION, flat_record_dtype, record_dtype
 from mfxarray.schema import CFR_NOT_MEASURED
 from mfxarray.writers.casting import cast
 from mfxarray.writers.nest_records import nest, nest_blocks, nested_dtype

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from mfxarray.formats.npy_fields import ITERATION, flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import ITERATION, flat_record_dtype, record_dtype
 from mfxarray.formats.tables import BeadTrack
 from mfxarray.writers.convert_records import executed, flat_dtype, flatten, flatten_blocks
 from mfxarray.writers.data_attrs import regions, stored_record, vendor_attrs

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.hdf5 import h5py_module
+from mfxarray.formats.hdf5.hdf5 import h5py_module
 from mfxarray.writers.mat_variables import MatVariable, aligned_blocks, mat_groups
 from mfxarray.writers.outgoing import Outgoing
 from mfxarray.writers.replacing import check_free, replacing

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION
+from mfxarray.formats.npy.fields import ITERATION
 from mfxarray.formats.tables import Path, leaf_dtype
 from mfxarray.writers.outgoing import Outgoing
 

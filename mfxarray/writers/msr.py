@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mfxarray.errors import DataError
-from mfxarray.formats.mfxdta import HEADER_BYTES, MAGIC, MfxdtaKeys, check_key
-from mfxarray.formats.msr import list_msr
+from mfxarray.formats.msr.mfxdta import HEADER_BYTES, MAGIC, MfxdtaKeys, check_key
+from mfxarray.formats.msr.msr import list_msr
 from mfxarray.writers.obf import ByteStack, write_obf
 from mfxarray.writers.outgoing import Outgoing
 from mfxarray.writers.replacing import replacing

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION, flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import ITERATION, flat_record_dtype, record_dtype
 from mfxarray.schema import CFR_NOT_MEASURED, LOCALIZATIONS
 from mfxarray.writers.casting import cast
 

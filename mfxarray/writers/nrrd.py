@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.nrrd import EXACT
+from mfxarray.formats.nrrd.nrrd import EXACT
 
 __all__ = ["TYPES", "PlaneFile", "mims_keys", "nrrd_header"]
 

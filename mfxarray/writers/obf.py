@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from mfxarray.formats.obf_layout import (
+from mfxarray.formats.msr.obf_layout import (
     FILE_HEAD,
     FILE_MAGIC,
     FOOTER,

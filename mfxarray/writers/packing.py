@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 
-from mfxarray.formats.npy_fields import ITERATION
+from mfxarray.formats.npy.fields import ITERATION
 from mfxarray.formats.tables import Path, leaf_dtype
 from mfxarray.options import get_options
 from mfxarray.provenance import history

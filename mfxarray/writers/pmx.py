@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.hdf5 import h5py_module
-from mfxarray.formats.npy_fields import ITERATION
+from mfxarray.formats.hdf5.hdf5 import h5py_module
+from mfxarray.formats.npy.fields import ITERATION
 from mfxarray.writers.mat_variables import aligned_blocks
 from mfxarray.writers.outgoing import Outgoing
 from mfxarray.writers.pmx_frames import Frame, Groups, flat_frame, last_frame, survey

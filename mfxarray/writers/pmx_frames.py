@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import ITERATION
+from mfxarray.formats.npy.fields import ITERATION
 from mfxarray.writers.mat_variables import aligned_blocks
 from mfxarray.writers.outgoing import Outgoing
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from mfxarray.errors import DataError
-from mfxarray.formats.mfxdta import MfxdtaKeys, check_key
-from mfxarray.formats.msr import MsrDataSet, list_msr
+from mfxarray.formats.msr.mfxdta import MfxdtaKeys, check_key
+from mfxarray.formats.msr.msr import MsrDataSet, list_msr
 from mfxarray.writers.replacing import replacing_folder
 
 __all__ = ["unpack"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mfxarray.formats.localizations import LocalizationFile, describe
-from mfxarray.formats.npy import open_npy
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
+from mfxarray.formats.npy.npy import open_npy
 
 SENTINEL = -1 / 32768
 

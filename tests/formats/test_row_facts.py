@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sources import FileSource
 from tests.records.flat_records import MemoryTable

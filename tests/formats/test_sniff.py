@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.formats.sniff import looks_like_mims, looks_like_minflux, sniff
 
 KINDS = {"npy", "mat", "json", "zipped zarr", "msr", "hdf5", "npz", "text", "im"}

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.formats.obf_files import Stack, archive, obf_bytes
+from tests.formats.msr.obf_files import Stack, archive, obf_bytes
 from tests.fuzz.corpus import sample_file
 from tests.fuzz.hostile_hdf5 import HDF5
 from tests.fuzz.hostile_npy import NPY

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.formats.obf_files import Stack, archive, obf_bytes
+from tests.formats.msr.obf_files import Stack, archive, obf_bytes
 from tests.fuzz.traps import ABSOLUTE, V2, Made, Maker, deflated, pickled, secret_file, zlib_bomb
 
 __all__ = ["KEYS", "ZARR", "packed_zip", "plain", "stack_of"]

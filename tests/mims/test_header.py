@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfxarray.errors import DataError
-from mfxarray.formats.im_layout import STRUCTS
-from mfxarray.formats.im_places import KINDS
+from mfxarray.formats.im.layout import STRUCTS
+from mfxarray.formats.im.places import KINDS
 from mfxarray.mims.header import MimsHeader, header_of, read_mims_header
 from mfxarray.simulate.im_records import header_from
-from tests.formats.im_contents import random_content
+from tests.formats.im.im_contents import random_content
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from mfxarray.mims.header import MimsHeader, read_mims_header
 from mfxarray.simulate.im_records import header_from
-from tests.formats.im_contents import random_content
+from tests.formats.im.im_contents import random_content
 
 HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror='a()'>", "</td></table><b>", "&lt;"]
 

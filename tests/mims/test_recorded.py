@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.formats.im import ImFile, open_im
+from mfxarray.formats.im.im import ImFile, open_im
 from mfxarray.mims.recorded import recorded_pixels
 from mfxarray.simulate.im_writer import ImHeader, write_im
 from mfxarray.simulate.mims import simulate_mims

@@ -18,7 +18,7 @@ from mfxarray.mims.regions import (
 )
 from mfxarray.provenance import history, identity
 from mfxarray.testing import raise_if_computes
-from tests.formats.roi_samples import roi_bytes
+from tests.formats.imagej.roi_samples import roi_bytes
 from tests.mims.counted_samples import ion_stack
 
 LABELS = np.zeros((12, 10), np.uint16)

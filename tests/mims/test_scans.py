@@ -15,7 +15,7 @@ from mfxarray.errors import DataError
 from mfxarray.mims.header import header_of, read_mims_header
 from mfxarray.mims.scans import open_mims_scan
 from mfxarray.provenance import history
-from tests.formats.scan_files import scan_bytes
+from tests.formats.im.scan_files import scan_bytes
 
 
 def opened(folder: Path, raw: bytes) -> xr.Dataset:

@@ -14,7 +14,7 @@ import xarray as xr
 import mfxarray as mfx
 from mfxarray.chunked.shortcuts import select_detectors
 from mfxarray.errors import DataError
-from mfxarray.formats.im import Detector
+from mfxarray.formats.im.im import Detector
 from mfxarray.opening.joined import join_files
 from mfxarray.provenance import history
 from mfxarray.simulate.im_writer import ImHeader, write_im

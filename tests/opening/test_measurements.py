@@ -66,7 +66,7 @@ def test_the_second_opening_needs_no_first(tmp_path, run, name, model):
 def test_a_flat_file_with_its_index_is_opened_without_its_records(tmp_path, run, name):
     mfx.write_minflux(run, tmp_path / name, model="v2")
     first = mfx.open_minflux(tmp_path / name)
-    zarr_v2 = importlib.import_module("mfxarray.formats.zarr_v2")
+    zarr_v2 = importlib.import_module("mfxarray.formats.zarr.v2")
     with (
         patch.object(RecordSource, "read", side_effect=AssertionError("read")),
         patch.object(zarr_v2.ZarrTable, "read", side_effect=AssertionError("read")),

@@ -146,7 +146,7 @@ def test_tree_of_all_data_sets(pair):
 
 def test_list_reads_no_records(pair, monkeypatch):
     path, _, _ = pair
-    monkeypatch.setattr("mfxarray.formats.zarr_v2.ZarrTable.read", None)
+    monkeypatch.setattr("mfxarray.formats.zarr.v2.ZarrTable.read", None)
     table = mfx.list_minflux(path)
     assert table.index.tolist() == ["P1", "P2"]
     assert table["beads"].tolist() == [True, False]

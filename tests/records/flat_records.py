@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from mfxarray.formats.npy_fields import flat_record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype
 
 __all__ = ["MemoryTable", "nested_by_hand", "random_records", "records_of", "reference_groups"]
 

@@ -19,7 +19,7 @@ import zarr
 from mfxarray.errors import DataError
 from mfxarray.formats.sources import RecordSource
 from mfxarray.formats.tables import Piece
-from mfxarray.formats.text_table import open_text
+from mfxarray.formats.text.table import open_text
 from mfxarray.options import set_options
 from mfxarray.records import cache_folder, column_layout, column_writer
 from mfxarray.records.column_layout import leaves, rows_of_a_chunk

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sources import FileSource
 from mfxarray.options import set_options

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_header import read_header
+from mfxarray.formats.npy.header import read_header
 from mfxarray.formats.row_facts import RowFacts, look_at
 from mfxarray.formats.sources import FileSource, RecordSource
 from mfxarray.formats.tables import Measurement

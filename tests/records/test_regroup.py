@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import flat_record_dtype
-from mfxarray.formats.npy_header import read_header
+from mfxarray.formats.npy.fields import flat_record_dtype
+from mfxarray.formats.npy.header import read_header
 from mfxarray.formats.sources import FileSource, RecordSource
 from mfxarray.formats.tables import leaf_dtype
 from mfxarray.records.regroup import Regrouped

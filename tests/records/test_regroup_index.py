@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfxarray.errors import DataError, PlanError
-from mfxarray.formats.npy_fields import flat_record_dtype
-from mfxarray.formats.npy_header import read_header
+from mfxarray.formats.npy.fields import flat_record_dtype
+from mfxarray.formats.npy.header import read_header
 from mfxarray.formats.sources import FileSource, RecordSource
 from mfxarray.records import record_keys, row_order
 from mfxarray.records.record_keys import key_blocks, row_pieces

@@ -12,12 +12,12 @@ import pytest
 
 import mfxarray as mfx
 from mfxarray.errors import DataError
-from mfxarray.formats import packed
+from mfxarray.formats.packed import packed
 from mfxarray.formats.sources import FileSource
 from mfxarray.options import set_options
 from mfxarray.records.unpacked import unpacked, unpacked_range
 from mfxarray.stores.seal import SEAL_NAME
-from tests.formats.packed_samples import PACKERS, in_zip, plain_bytes, saved
+from tests.formats.packed.packed_samples import PACKERS, in_zip, plain_bytes, saved
 
 
 @pytest.fixture(scope="module")

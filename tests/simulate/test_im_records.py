@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from mfxarray.formats.im_layout import STRUCTS, field_bytes, pack, unpack, vendor_names
-from mfxarray.formats.im_places import KINDS
-from mfxarray.formats.im_tree import header_json, tree_of
+from mfxarray.formats.im.layout import STRUCTS, field_bytes, pack, unpack, vendor_names
+from mfxarray.formats.im.places import KINDS
+from mfxarray.formats.im.tree import header_json, tree_of
 from mfxarray.simulate.im_records import header_from
-from tests.formats.im_contents import (
+from tests.formats.im.im_contents import (
     FILLS,
     VERSIONS,
     contents,

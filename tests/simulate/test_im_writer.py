@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfxarray.formats.im import Detector, open_im
+from mfxarray.formats.im.im import Detector, open_im
 from mfxarray.simulate import im_header
 from mfxarray.simulate.im_writer import ImHeader, header_bytes, write_im
 

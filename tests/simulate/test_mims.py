@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfxarray.formats.im import open_im
+from mfxarray.formats.im.im import open_im
 from mfxarray.simulate.mims import (
     MimsTruth,
     mims_detectors,

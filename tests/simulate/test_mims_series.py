@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfxarray.formats.im import open_im
-from mfxarray.formats.im_series import find_series
+from mfxarray.formats.im.im import open_im
+from mfxarray.formats.im.series import find_series
 from mfxarray.simulate.mims import simulate_mims
 from mfxarray.simulate.mims_scene import mims_detectors
 from mfxarray.simulate.mims_series import switched_detectors

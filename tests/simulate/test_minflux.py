@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from mfxarray.formats.localizations import LocalizationFile, sentinel_to_nan
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.simulate.minflux import MinfluxTruth, simulate_minflux
 from mfxarray.simulate.minflux_blocks import TRACES_PER_BLOCK
 from tests.formats.nested_records import open_file

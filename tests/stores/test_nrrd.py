@@ -10,7 +10,7 @@ import xarray as xr
 
 import mfxarray as mfx
 from mfxarray.errors import DataError
-from mfxarray.formats.nrrd import EXACT
+from mfxarray.formats.nrrd.nrrd import EXACT
 from mfxarray.mims.accumulate import accumulate
 from mfxarray.mims.counted import with_variance
 from mfxarray.opening.nrrd import open_nrrd

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 
 SENTINEL = -1 / 32768
 # (trace, first executed iteration, iterations executed), one a localization

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 from mfxarray.writers.casting import cast
 from mfxarray.writers.convert_records import flat_dtype, flatten, flatten_blocks, same_trace
 from mfxarray.writers.nest_records import group_starts, nest, nest_blocks, nested_dtype

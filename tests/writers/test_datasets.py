@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import mfxarray as mfx
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 from mfxarray.testing import count_computes, raise_if_computes
 from mfxarray.writers.convert_records import flatten
 from mfxarray.writers.datasets import bead_tracks_of, outgoing, outgoing_all

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import flat_record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype
 from mfxarray.writers.json import write_json
 from mfxarray.writers.outgoing import Outgoing
-from tests.formats.json_samples import as_objects, flat_records, nested_records, read_all, same
+from tests.formats.json.json_samples import as_objects, flat_records, nested_records, read_all, same
 
 
 def outgoing(rows: np.ndarray, *borders: int) -> Outgoing:

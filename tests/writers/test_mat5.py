@@ -14,7 +14,7 @@ import scipy.io
 from mfxarray.errors import DataError
 from mfxarray.writers.mat5 import write_mat5
 from mfxarray.writers.outgoing import Outgoing
-from tests.formats.mat_samples import assert_same, flat, nested_variables, outgoing, rows_of
+from tests.formats.mat.mat_samples import assert_same, flat, nested_variables, outgoing, rows_of
 from tests.formats.nested_records import records
 
 

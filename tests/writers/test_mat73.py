@@ -10,7 +10,7 @@ import pytest
 
 from mfxarray.errors import DataError
 from mfxarray.writers.mat73 import write_mat73
-from tests.formats.mat_samples import assert_same, flat, outgoing, rows_of
+from tests.formats.mat.mat_samples import assert_same, flat, outgoing, rows_of
 from tests.formats.nested_records import records
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.msr import list_msr, open_msr
-from mfxarray.formats.obf import read_obf
+from mfxarray.formats.msr.msr import list_msr, open_msr
+from mfxarray.formats.msr.obf import read_obf
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import BeadTrack
 from mfxarray.writers import msr
 from mfxarray.writers.msr import repack_msr, write_msr
 from mfxarray.writers.outgoing import Outgoing
+from tests.formats.msr.obf_files import V2, Stack, archive, obf_bytes
 from tests.formats.nested_records import records
-from tests.formats.obf_files import V2, Stack, archive, obf_bytes
 
 PACK = Path("minflux") / "derived" / "two_datasets_official_pack.msr"
 

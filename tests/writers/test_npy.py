@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfxarray.formats.npy_fields import record_dtype
+from mfxarray.formats.npy.fields import record_dtype
 from mfxarray.writers.npy import NpyWriter, npy_header, write_records
 
 DTYPE = np.dtype([("a", "<i4"), ("b", "<f8", (2,))])

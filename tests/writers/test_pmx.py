@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.pmx import open_pmx
+from mfxarray.formats.pmx.pmx import open_pmx
 from mfxarray.writers.pmx import write_pmx
-from tests.formats.mat_samples import assert_same, flat, outgoing
+from tests.formats.mat.mat_samples import assert_same, flat, outgoing
 from tests.formats.nested_records import records
 
 LAST = ("efo", "cfr", "eco", "dcr", "dwell", "fluo", "iid")

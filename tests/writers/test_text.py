@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
-from mfxarray.formats.text_table import open_text
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
+from mfxarray.formats.text.table import open_text
 from mfxarray.options import set_options
 from mfxarray.records.columns import spool
 from mfxarray.writers.outgoing import Outgoing

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mfxarray.errors import DataError
-from mfxarray.formats.msr import list_msr
+from mfxarray.formats.msr.msr import list_msr
 from mfxarray.writers.msr import write_msr
 from mfxarray.writers.unpack import unpack
-from tests.formats.obf_files import Stack, archive, obf_bytes
+from tests.formats.msr.obf_files import Stack, archive, obf_bytes
 from tests.writers.test_msr import PACK, files, flat, outgoing
 
 

@@ -13,9 +13,9 @@ import pytest
 from numcodecs import Blosc
 
 from mfxarray.errors import DataError
-from mfxarray.formats.minflux_zarr import open_zarr_v2
-from mfxarray.formats.npy_fields import flat_record_dtype, record_dtype
+from mfxarray.formats.npy.fields import flat_record_dtype, record_dtype
 from mfxarray.formats.tables import BeadTrack
+from mfxarray.formats.zarr.minflux import open_zarr_v2
 from mfxarray.writers.outgoing import Outgoing
 from mfxarray.writers.zarr_v2 import write_zarr_v2, zarr_entries
 

@@ -1,0 +1,1 @@
+"""HDF5 files, read for their layout: chunks, heaps and messages."""

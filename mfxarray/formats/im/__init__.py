@@ -1,0 +1,1 @@
+"""NanoSIMS `.im` files: their header, record by record, and their planes."""

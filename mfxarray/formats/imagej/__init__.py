@@ -1,0 +1,1 @@
+"""Regions of ImageJ `.roi` files and zips."""

@@ -1,0 +1,1 @@
+"""MINFLUX JSON exports, read as a stream."""

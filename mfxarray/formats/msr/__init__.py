@@ -1,0 +1,1 @@
+"""Imspector `.msr` files: the OBF container and the MINFLUX data within it."""

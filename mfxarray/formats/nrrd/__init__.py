@@ -1,0 +1,1 @@
+"""NRRD files of OpenMIMS."""

@@ -1,0 +1,1 @@
+"""Zarr version 2 folders and zips as Imspector writes them."""
