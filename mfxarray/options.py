@@ -26,6 +26,9 @@ class Options:
     cache_folder
         Folder for what had to be converted or indexed once. None: a folder ``<file>.mfxcache``
         beside the source, or the user's cache folder where that cannot be written.
+    scratch_folder
+        Folder for what is too large to wait in memory between two steps, as points sorted by place.
+        None: the system's temporary folder. Workers on several machines need a shared one.
     progress
         Who hears how far a conversion is: None or False nobody, True a line of text on stderr,
         or a function that is called with the share done (0 to 1) and a text.
@@ -33,6 +36,7 @@ class Options:
 
     chunk_bytes: int = 16 * 2**20
     cache_folder: str | None = None
+    scratch_folder: str | None = None
     progress: Progress = None
 
 
@@ -72,11 +76,11 @@ def _chunk_bytes(value: Any) -> int:
     return value
 
 
-def _cache_folder(value: Any) -> str | None:
+def _folder(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ValueError(f"option 'cache_folder' must be a path or None, not {value!r}")
+        raise ValueError(f"a folder must be a path or None, not {value!r}")
     return os.path.abspath(os.path.expanduser(os.fsdecode(os.fspath(value))))
 
 
@@ -89,6 +93,7 @@ def _progress(value: Any) -> Progress:
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "chunk_bytes": _chunk_bytes,
-    "cache_folder": _cache_folder,
+    "cache_folder": _folder,
+    "scratch_folder": _folder,
     "progress": _progress,
 }
