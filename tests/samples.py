@@ -10,7 +10,13 @@ import xarray as xr
 
 import mfxarray as mfx
 
-__all__ = ["four_chunkings", "ion_stack", "localization_file", "two_data_sets"]
+__all__ = [
+    "four_chunkings",
+    "ion_stack",
+    "localization_file",
+    "localizations_of",
+    "two_data_sets",
+]
 
 
 def localization_file(folder: Path, **settings) -> Path:
@@ -63,3 +69,14 @@ def two_data_sets(folder):
     path = folder / "pair.msr"
     mfx.write_minflux(xr.DataTree.from_dict({**nodes, "/P1/beads": beads}), path, model="v2")
     return path, runs, beads
+
+
+def localizations_of(position: np.ndarray, **columns: np.ndarray) -> xr.Dataset:
+    """Return localizations at given places (metres), one trace of its own each by default."""
+    rows = len(position)
+    given = {"tid": np.arange(rows, dtype=np.int64), "tim": np.arange(rows, dtype=float)} | columns
+    data = {name: ("localization", values) for name, values in given.items()}
+    fields = data | {
+        "position": (("localization", "axis"), np.asarray(position, float), {"units": "m"})
+    }
+    return xr.Dataset(fields, {"axis": ("axis", list("xyz"))}).set_coords(["tid", "tim"])

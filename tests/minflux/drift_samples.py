@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
+
+from tests.samples import localizations_of
 
 NM = 1e-9
 
@@ -64,14 +65,7 @@ def wave(amplitude_nm, span, dimensions, shape):
 
 def dataset(position, tim, tid, chunks=None):
     """Return localizations with one iteration."""
-    ds = xr.Dataset(
-        {"position": (("localization", "axis"), position, {"units": "m"})},
-        {
-            "tim": ("localization", tim),
-            "tid": ("localization", tid.astype(np.int32)),
-            "axis": ["x", "y", "z"],
-        },
-    )
+    ds = localizations_of(position, tid=tid.astype(np.int32), tim=tim)
     return ds if chunks is None else ds.chunk(localization=chunks)
 
 
