@@ -1,13 +1,15 @@
-"""Filters as small JSON files: conditions by name, in the order in which they are applied."""
+"""Filters as small JSON or TOML files: conditions by name, in the order of their application."""
 
 from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import mfxarray.minflux.trace_masks  # noqa: F401  its conditions can be in a file
 from mfxarray.errors import DataError
@@ -18,6 +20,7 @@ __all__ = ["condition_from_dict", "load_filters", "save_filters"]
 _FORMAT = "mfxarray filters"
 _MOST_BYTES = 1_000_000
 _DEEPEST = 20
+_NONE = "none"
 
 
 def save_filters(
@@ -26,7 +29,16 @@ def save_filters(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write conditions to a JSON file, from which `load_filters` makes the same again.
+    """Write conditions to a file, from which `load_filters` makes the same again.
+
+    Parameters
+    ----------
+    conditions
+        By name, in the order in which they are applied.
+    path
+        The file; TOML if it ends in ".toml", else JSON.
+    overwrite
+        Replace a file that is there.
 
     Raises
     ------
@@ -35,13 +47,47 @@ def save_filters(
     """
     steps = list(conditions.items() if isinstance(conditions, Mapping) else conditions)
     masks = [{"name": name, "condition": condition.to_dict()} for name, condition in steps]
-    text = json.dumps({"format": _FORMAT, "version": 1, "masks": masks}, indent=1, allow_nan=False)
-    with open(path, "w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text + "\n")
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; give overwrite=True to replace it")
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    try:
+        temporary.write_text(_text_of(masks, target), encoding="utf-8")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text_of(masks: list[dict[str, Any]], target: Path) -> str:
+    if target.suffix.lower() != ".toml":
+        content = {"format": _FORMAT, "version": 1, "count": len(masks), "masks": masks}
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+    lines = [f"format = {json.dumps(_FORMAT)}", "version = 1", f"count = {len(masks)}"]
+    for mask in masks:
+        lines += ["", "[[masks]]", *(f"{name} = {_toml(mask[name])}" for name in mask)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML, which has no word for None: left out, or "none" within a list."""
+    if value is None:
+        return json.dumps(_NONE)
+    if isinstance(value, Mapping):
+        parts = (f"{name} = {_toml(part)}" for name, part in value.items() if part is not None)
+        return "{" + ", ".join(parts) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    # strings, numbers and truth values are written as JSON has them
+    return json.dumps(value, allow_nan=False)
 
 
 def load_filters(path: str | os.PathLike[str]) -> list[tuple[str, Condition]]:
     """Return the conditions of a file by name, in their order.
+
+    Parameters
+    ----------
+    path
+        A file as `save_filters` writes it, or written by hand; TOML if it ends in ".toml".
 
     Raises
     ------
@@ -51,10 +97,13 @@ def load_filters(path: str | os.PathLike[str]) -> list[tuple[str, Condition]]:
     place = Path(path)
     if place.stat().st_size > _MOST_BYTES:
         raise DataError("file is too large to hold filters", path=place)
+    kind, read = (
+        ("TOML", tomllib.loads) if place.suffix.lower() == ".toml" else ("JSON", json.loads)
+    )
     try:
-        content = json.loads(place.read_text(encoding="utf-8"))
+        content = read(place.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"no JSON: {error}", path=place) from error
+        raise DataError(f"no {kind}: {error}", path=place) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise DataError("file holds no filters", path=place, hint="Write it with save_filters.")
     if content.get("version") != 1:
@@ -62,6 +111,10 @@ def load_filters(path: str | os.PathLike[str]) -> list[tuple[str, Condition]]:
     masks = content.get("masks")
     if not isinstance(masks, list):
         raise DataError("file holds no list of masks", path=place)
+    # a TOML file that was cut between two masks looks whole
+    if content.get("count", len(masks)) != len(masks):
+        found = f"{len(masks)} of {content['count']!r} masks are there"
+        raise DataError(f"file was cut: {found}", path=place)
     try:
         return [_step(entry) for entry in masks]
     except (TypeError, ValueError, RecursionError) as error:
@@ -101,4 +154,4 @@ def _value(value: Any, depth: int) -> Any:
         return condition_from_dict(value, depth=depth + 1)
     if isinstance(value, list):
         return tuple(_value(part, depth + 1) for part in value)
-    return value
+    return None if value == _NONE else value

@@ -20,6 +20,7 @@ FILTERS = [
     ("efo", Range("efo", 13823.70184744663, 48355.829889892586, closed="left")),
     ("early", Range("cfr", None, 0.8, iteration=3, unmeasured="drop") & ~Valid()),
     ("where", Box(x=(0.0, 1e-6)) | Polygon(((0.0, 0.0), (1e-6, 0.0), (0.0, 1e-6)), ("y", "z"))),
+    ("high", Box(z=(None, 1e-7))),
     ("long", TraceLength(4)),
     ("ends", TracePlaces(1, 1, first=3)),
     ("stays", TraceRange("duration", np.float64(0.1), ddof="matlab")),
@@ -28,10 +29,11 @@ FILTERS = [
 ]
 
 
-@pytest.fixture
-def path(tmp_path):
-    save_filters(FILTERS, tmp_path / "filters.json")
-    return tmp_path / "filters.json"
+@pytest.fixture(params=["json", "toml"])
+def path(tmp_path, request):
+    place = tmp_path / f"filters.{request.param}"
+    save_filters(FILTERS, place)
+    return place
 
 
 def test_what_comes_back_is_the_same(path):
@@ -115,3 +117,28 @@ def test_bombs(path):
     path.write_text("[" + "1," * 600_000 + "1]")
     with pytest.raises(DataError, match="too large"):
         load_filters(path)
+
+
+def test_toml_by_hand(tmp_path):
+    place = tmp_path / "mine.toml"
+    place.write_text(
+        """
+        format = "mfxarray filters"
+        version = 1
+        [[masks]]
+        name = "bright"
+        [masks.condition]
+        kind = "range"
+        field = "efo"
+        low = 14e3
+        """
+    )
+    assert load_filters(place) == [("bright", Range("efo", 14e3))]
+
+
+def test_a_failed_writing_leaves_the_old_file(path):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="JSON"):
+        save_filters({"odd": Range("efo", float("-inf"), 1.0)}, path, overwrite=True)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
