@@ -126,6 +126,12 @@ def _add_localizations(commands: Any) -> None:
     )
     for one in (kept, table):
         bounds(one)
+        one.add_argument(
+            "--min-localizations", type=int, metavar="N", help="of a trace, after --bound"
+        )
+        one.add_argument(
+            "--filters", metavar="FILE", help="masks of save_filters, .json or .toml, applied last"
+        )
         one.add_argument("--keep-invalid", action="store_true", help="do not ask for vld")
         one.add_argument(
             "--unmeasured",

@@ -166,7 +166,9 @@ def test_header(files, here, capsys):
 def test_register_and_drift(files, here, capsys):
     mfx.write_bead_washes(".", washes=2)
     argv = ["register", "wash0.zarr", "wash1.zarr", "--out", "all.zarr", "--picture", "beads.png"]
-    assert "of 2 washes" in _runs(capsys, *argv)
+    out = _runs(capsys, *argv)
+    assert "of 2 washes" in out
+    assert "wrote beads.png (" in out
     found = mfx.open_zarr("all.zarr")
     assert set(np.unique(found["wash"])) == {0, 1}
     assert Path("beads.png").stat().st_size > 10_000
@@ -179,6 +181,22 @@ def test_register_and_drift(files, here, capsys):
     assert Path("drift.png").stat().st_size > 10_000
 
 
+def test_pictures_that_cannot_be_written_are_refused_before_the_work(files, here, capsys):
+    mfx.write_bead_washes(".", washes=2)
+    mfx.simulate_minflux("long.npy", localizations=2000, seed=1)
+    Path("old.png").write_bytes(b"mine")
+    commands = (
+        ["register", "wash0.zarr", "wash1.zarr", "--out", "new.zarr"],
+        ["drift", "long.npy", "new.zarr"],
+    )
+    for argv in commands:
+        assert "must end in .png or" in _fails(capsys, *argv, "--picture", "a.docx")
+        assert "folder does not exist" in _fails(capsys, *argv, "--picture", "no/a.png")
+        assert "exists already" in _fails(capsys, *argv, "--picture", "old.png")
+        assert not Path("new.zarr").exists()
+    assert Path("old.png").read_bytes() == b"mine"
+
+
 def test_filter(files, here, capsys):
     argv = ["filter", files / "run.npy", "f.zarr", "--bound", "efo:13000:48000"]
     out = _runs(capsys, *argv, "--bound", "cfr::0.8")
@@ -188,6 +206,34 @@ def test_filter(files, here, capsys):
     kept = mfx.open_zarr("f.zarr")
     np.testing.assert_array_equal(kept["tim"].values, raw["tim"][wanted])
     assert f"kept {wanted.sum() // 1000} {wanted.sum() % 1000:03d} of 3 000" in out
+
+
+def test_filter_by_masks_of_a_file(files, here, capsys):
+    steps = [("bright", mfx.minflux.Range("efo", 13_000, None))]
+    mfx.minflux.save_filters([*steps, ("long", mfx.minflux.TraceLength(3))], "steps.toml")
+    argv = ["filter", files / "run.npy", "f.zarr", "--min-localizations", "2"]
+    out = _runs(capsys, *argv, "--filters", "steps.toml")
+    data = mfx.open_minflux(files / "run.npy").mfx.filter()
+    masks = {
+        "enough": mfx.minflux.TraceLength(2),
+        **dict(steps),
+        "long": mfx.minflux.TraceLength(3),
+    }
+    wanted = data.mfx.mask(masks)
+    assert mfx.open_zarr("f.zarr").sizes["localization"] == int(wanted["selected"].sum())
+    lines = [line.split() for line in out.splitlines()]
+    names = ["step", "all", "min_localizations", "bright", "long"]
+    assert [line[0] for line in lines[:5]] == names
+    left = wanted.mfx.funnel()["localizations"].values
+    counts = [int("".join(line[1:-1])) for line in lines[1:5]]
+    assert counts == left[:4].tolist()
+
+
+def test_a_file_of_filters_that_is_none(files, here, capsys):
+    Path("bad.json").write_text("{}")
+    argv = ["filter", files / "run.npy", "f.zarr", "--filters", "bad.json"]
+    assert "holds no filters" in _fails(capsys, *argv)
+    assert not Path("f.zarr").exists()
 
 
 def test_filter_that_keeps_invalid_rows(files, here, capsys):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
+    from mfxarray.minflux.conditions import Condition
+
 __all__ = ["filter_file", "traces_file"]
 
 
@@ -56,7 +58,10 @@ def traces_file(arguments: Namespace) -> None:
 
 def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Dataset:
     from mfxarray.minflux.filters import compact, filter_localizations
+    from mfxarray.minflux.funnel import funnel
+    from mfxarray.minflux.masks import mask_localizations
 
+    steps = _steps(arguments)
     masked = filter_localizations(
         data,
         valid=not arguments.keep_invalid,
@@ -64,7 +69,35 @@ def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Datas
         bounds=bounds_of(arguments),
     )
     with progress("counting localizations and traces", at):
+        masked = mask_localizations(masked, steps)
+        if steps:
+            print(_funnel_text(funnel(masked)))
         return compact(masked)
+
+
+def _steps(arguments: Namespace) -> list[tuple[str, Condition]]:
+    """Return the named masks that are asked for, the one of the command line first."""
+    from mfxarray.minflux.filter_files import load_filters
+    from mfxarray.minflux.trace_masks import TraceLength
+
+    given = [] if arguments.filters is None else load_filters(arguments.filters)
+    if arguments.min_localizations is None:
+        return given
+    return [("min_localizations", TraceLength(arguments.min_localizations)), *given]
+
+
+def _funnel_text(table: xr.Dataset) -> str:
+    """Return what each step left, one line each."""
+    from mfxarray.display import number, safe_text
+
+    names = [safe_text(name, 40) for name in table["step"].values.tolist()]
+    width = max(len(name) for name in names)
+    lines = [f"{'step':<{width}}  {'localizations':>13}  {'traces':>9}"]
+    for name, rows, traces in zip(
+        names, table["localizations"].values, table["traces"].values, strict=True
+    ):
+        lines.append(f"{name:<{width}}  {number(rows):>13}  {number(traces):>9}")
+    return "\n".join(lines)
 
 
 def _ddof(text: str) -> int | str:
