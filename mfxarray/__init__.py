@@ -13,9 +13,9 @@ _HOMES = {
     "BeadRules": "minflux.beads",
     "bead_residuals": "minflux.bead_report",
     "bead_stability": "minflux.bead_report",
+    "bead_windows": "minflux.bead_report",
     "concatenate_washes": "minflux.washes",
     "fit_beads": "minflux.registration",
-    "plot_beads": "minflux.bead_report",
     "register": "minflux.registration",
     "simulate_bead_washes": "simulate.minflux_washes",
     "validate_beads": "minflux.beads",
@@ -49,8 +49,8 @@ _HOMES = {
     "write_nrrd": "stores.nrrd",
 }
 
-# rooms that are reached as mfx.mims and mfx.minflux
-_ROOMS = ("mims", "minflux")
+# rooms that are reached as mfx.mims, mfx.minflux and mfx.plot
+_ROOMS = ("mims", "minflux", "plot")
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

@@ -36,3 +36,12 @@ def test_rooms_are_reached_from_the_top():
     assert all(getattr(mfxarray.minflux, name) is not None for name in mfxarray.minflux.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mfxarray.minflux.nothing  # noqa: B018
+
+
+def test_pictures_are_reached_from_the_top_and_import_no_matplotlib():
+    code = (
+        "import sys, mfxarray as mfx;"
+        "[getattr(mfx.plot, name) for name in mfx.plot.__all__];"
+        "assert 'matplotlib' not in sys.modules, 'matplotlib'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

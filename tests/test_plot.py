@@ -168,8 +168,8 @@ def test_drift():
     lines = {line.get_label(): line.get_ydata() for line in course.get_lines()}
     np.testing.assert_array_equal(lines["dy"], [0, 1, 3])
     np.testing.assert_array_equal(lines["dx"], [0, -2, 4])
-    np.testing.assert_array_equal(lines["true"], [0, 1, 3])
-    np.testing.assert_array_equal(lines["not confident"], [1])
+    np.testing.assert_array_equal(lines["true"], [0, 1, 3, 0, -2, 5])
+    np.testing.assert_array_equal(lines["not confident"], [1, -2])
 
 
 def test_hot_pixels(ions):

@@ -268,7 +268,7 @@ class MimsAccessor(CountsAccessor):
         return saturation(self._data, **parameters)
 
     def plot_drift(self, ax: Any = None) -> Any:
-        """Draw translations against frames; see `mfxarray.mims.drift.plot_drift`."""
-        from mfxarray.mims.drift import plot_drift
+        """Draw translations against frames; see `mfxarray.plot.ions.translations`."""
+        from mfxarray.plot import translations
 
-        return plot_drift(self._data, ax)
+        return translations(self._data, ax)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfxarray.commands.files import check_output, client_of, open_localizations, summary_of_output
@@ -15,17 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["drift_file", "register_files"]
 
+_PICTURES = (".png", ".pdf", ".svg")
+
 
 def register_files(arguments: Namespace) -> None:
     """Write all washes, registered by their beads, to one Zarr store."""
+    from mfxarray import plot
     from mfxarray.display import number
-    from mfxarray.minflux.bead_report import plot_beads
     from mfxarray.minflux.registration import fit_beads, register
     from mfxarray.opening.minflux import open_minflux_tree
     from mfxarray.stores.zarr_store import write_zarr
 
     arguments.file = arguments.washes[0]
-    out = check_output(arguments, ".zarr")
+    out, picture = check_output(arguments, ".zarr"), _picture_of(arguments)
     trees = [open_minflux_tree(path) for path in arguments.washes]
     beads = [
         one
@@ -36,19 +39,20 @@ def register_files(arguments: Namespace) -> None:
     washes = register(trees, fit=fit, at=arguments.at)
     with client_of(arguments) as at, progress("writing registered washes", at):
         write_zarr(washes, out, overwrite=arguments.overwrite)
-    _draw(plot_beads(fit), arguments.picture)
     print(f"registered {number(washes.sizes['localization'])} localizations of {len(beads)} washes")
     print(summary_of_output(out))
+    if picture is not None:
+        _save(plot.beads(fit), picture)
 
 
 def drift_file(arguments: Namespace) -> None:
     """Write localizations without drift to a Zarr store."""
+    from mfxarray import plot
     from mfxarray.minflux.drift import estimate_drift
     from mfxarray.minflux.drift_correction import correct_drift
-    from mfxarray.minflux.drift_report import draw_drift
     from mfxarray.stores.zarr_store import write_zarr
 
-    out = check_output(arguments, ".zarr")
+    out, picture = check_output(arguments, ".zarr"), _picture_of(arguments)
     data = open_localizations(arguments)
     with client_of(arguments) as at, progress("finding and subtracting the drift", at):
         drift = estimate_drift(
@@ -58,11 +62,12 @@ def drift_file(arguments: Namespace) -> None:
             dimensions=arguments.dimensions,
         ).load()
         write_zarr(correct_drift(data, drift, replace=True), out, overwrite=arguments.overwrite)
-    _draw(draw_drift(drift), arguments.picture)
     spans = (drift["drift"].max("time") - drift["drift"].min("time")).values * 1e9
     told = ", ".join(f"{span:.1f} nm" for span in spans)
     print(f"drift over {drift.sizes['window']} windows: {told} along x, y, z")
     print(summary_of_output(out))
+    if picture is not None:
+        _save(plot.localization_drift(drift, title=Path(arguments.file).name), picture)
 
 
 def _beads(tree: xr.DataTree, path: str) -> list[xr.Dataset]:
@@ -74,7 +79,15 @@ def _beads(tree: xr.DataTree, path: str) -> list[xr.Dataset]:
     return found
 
 
-def _draw(figure: Figure, path: str | None) -> None:
-    if path is not None:
-        figure.savefig(path, dpi=120)
-        print(f"wrote {path}")
+def _picture_of(arguments: Namespace) -> str | None:
+    """Return the path of --picture, if it may be written; asked before the long work."""
+    if arguments.picture is None:
+        return None
+    return check_output(Namespace(**{**vars(arguments), "out": arguments.picture}), *_PICTURES)
+
+
+def _save(figure: Figure, path: str) -> None:
+    from mfxarray import plot
+
+    plot.save(figure, path)
+    print(summary_of_output(path))

@@ -40,13 +40,20 @@ class Table(Protocol):
     """
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
+    def dtype(self) -> np.dtype[Any]:
+        """Structured dtype of a record, nested or flat."""
+
     @property
-    def n_rows(self) -> int: ...  # noqa: D102
+    def n_rows(self) -> int:
+        """Number of records."""
+
     @property
-    def grain(self) -> int: ...  # noqa: D102
+    def grain(self) -> int:
+        """Rows that are stored together, so that reading one costs reading all."""
+
     @property
-    def columnar(self) -> bool: ...  # noqa: D102
+    def columnar(self) -> bool:
+        """Whether fields lie apart, so that reading one of them reads only its own bytes."""
 
     def identity(self) -> str:
         """Return text that differs whenever what is read would differ; never made from content."""
@@ -98,11 +105,16 @@ class Stream(Protocol):
     """
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
+    def dtype(self) -> np.dtype[Any]:
+        """Structured dtype of a record, nested or flat."""
+
     @property
-    def n_rows(self) -> int | None: ...  # noqa: D102
+    def n_rows(self) -> int | None:
+        """Number of records; None if it is known only at the end."""
+
     @property
-    def source(self) -> FileSource: ...  # noqa: D102
+    def source(self) -> FileSource:
+        """The file."""
 
     def identity(self) -> str:
         """Return text that differs whenever the pieces would differ."""

@@ -113,6 +113,7 @@ class _Overlap:
 
     @property
     def size(self) -> Array:
+        """Pixels of the overlap along the axis, for every shift."""
         return self.stop - self.start
 
 

@@ -9,17 +9,10 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from mfxarray.chunked.registration import How, find_shifts, find_shifts_seed
 from mfxarray.chunked.shifting import exposure, shift_stack, shift_stack_area, shift_stack_seed
 from mfxarray.chunked.shortcuts import select_detectors
-from mfxarray.mims.align_choices import (
-    Region,
-    any_stack,
-    dask_stack,
-    dask_translations,
-    reach_of,
-    reference_of,
-)
+from mfxarray.mims.align_choices import any_stack, dask_stack, dask_translations
+from mfxarray.mims.align_search import correlate, correlate_seed
 from mfxarray.mims.counted import each, split
 from mfxarray.mims.stack import detector_numbers
 from mfxarray.provenance import record, was_done
@@ -104,29 +97,22 @@ def infer_translations(
     planes = _planes(stack, numbers)
     if planes.shape[0] == 0:
         raise ValueError("the stack has no frames, so there is nothing to align")
-    names = [str(stack["detector"].values[number]) for number in numbers]
-    coords: dict[str, Any] = {"frame": stack["frame"], "axis": ["y", "x"]}
-    parameters: dict[str, Any] = {"detector": names, "method": method}
     if method == "seed":
         if not _only_seed(reference, iterations, subpixel, bin_frames, region):
             raise ValueError('method="seed" has no other parameters than detector and padding')
-        shifts = find_shifts_seed(planes, padding)
-        parameters["padding"] = padding
-        onto = "the median of all, as openformat"
+        found = correlate_seed(planes, padding)
     else:
-        table, more, onto = _correlate(planes, reference, iterations, bin_frames, region, max_shift)
-        shifts = table[:, :2] if subpixel else da.rint(table[:, :2]).astype(np.int64)
-        coords["score"] = ("frame", table[:, 2], {"long_name": "score", "units": "1"})
-        coords["confident"] = ("frame", table[:, 3].astype(bool), {"long_name": "confident"})
-        parameters.update(more, subpixel=subpixel)
-    history = record(stack.attrs, "infer_translations", parameters)
+        found = correlate(planes, reference, iterations, subpixel, bin_frames, region, max_shift)
+    names = [str(stack["detector"].values[number]) for number in numbers]
+    parameters = {"detector": names, "method": method, **found.parameters}
     attrs = {
         "units": "pixel",
-        "long_name": f"translation onto {onto}",
+        "long_name": f"translation onto {found.onto}",
         "method": method,
-        "provenance": history["provenance"],
+        "provenance": record(stack.attrs, "infer_translations", parameters)["provenance"],
     }
-    return xr.DataArray(shifts, coords, ("frame", "axis"), "translation", attrs)
+    coords = {"frame": stack["frame"], "axis": ["y", "x"], **found.coords}
+    return xr.DataArray(found.shifts, coords, ("frame", "axis"), "translation", attrs)
 
 
 @overload
@@ -212,35 +198,6 @@ def apply_translations(
         return xr.DataArray(moved, coords, stack.dims, part.name, attrs)
 
     return each(counts, move)
-
-
-def _correlate(
-    planes: da.Array,
-    reference: Any,
-    iterations: int,
-    bin_frames: int,
-    region: Any,
-    max_shift: int | None,
-) -> tuple[da.Array, dict[str, Any], str]:
-    """Return the table of translations, the parameters for the record, onto what they lead."""
-    if iterations < 0 or bin_frames < 1:
-        raise ValueError("iterations must not be negative, bin_frames must be at least 1")
-    part = Region(region, (planes.shape[1], planes.shape[2]))
-    target = reference_of(reference, planes)
-    reach = reach_of(max_shift, part.shape)
-    parameters: dict[str, Any] = {
-        "max_shift": reach,
-        "iterations": iterations,
-        "bin_frames": bin_frames,
-        "reference": "image" if isinstance(target, da.Array) else target,
-        "region": None if region is None else part.record(),
-    }
-    if isinstance(target, da.Array):
-        onto, target = "the reference image", part.cut(target)
-    else:
-        onto = f"frame {target}" if isinstance(target, int) else "frame 0"
-    how = How(target, iterations, part.mask, bin_frames)
-    return find_shifts(part.cut(planes), reach, how), parameters, onto
 
 
 def _only_seed(

@@ -190,12 +190,14 @@ class _Reader:
         self._next = self._depth = 0
 
     def total(self) -> Node:
+        """Return the sum that begins here: products joined by + and -."""
         node = self._product()
         while self._kind() in ("+", "-"):
             node = Operation(self._take().kind, node, self._product())
         return node
 
     def finish(self) -> None:
+        """Raise unless all of the text was read."""
         if self._next < len(self._tokens):
             raise self._wrong("an operator")
 

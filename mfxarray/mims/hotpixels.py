@@ -99,16 +99,9 @@ def infer_hot_pixels(
     -----
     Lazy; reads the stack once. Candidates wait for the count over all frames as one bit a pixel.
     """
-    usual = _DEFAULTS.get(method, _DEFAULTS[DEFAULT_METHOD])
     voters = detector_numbers(counts, detectors)
-    votes = num_outliers
-    if votes is None:
-        votes = min(_VOTES, len(voters)) if method == "poisson" else _VOTES
-    rule: dict[str, Any] = {
-        "outlier_factor": usual["outlier_factor"] if outlier_factor is None else outlier_factor,
-        "min_count": usual["min_count"] if min_count is None else min_count,
-        "num_outliers": votes,
-    }
+    rule = _rule(method, num_outliers, outlier_factor, min_count, len(voters))
+    votes = rule["num_outliers"]
     _check(votes, kernel_size, method, false_positives, len(voters), counts)
     nonzero = _num_nonzero(num_nonzero, votes, len(voters), method)
     asked = {"false_positives": false_positives or _FALSE_POSITIVES} if method == "poisson" else {}
@@ -193,6 +186,23 @@ def remove_hot_pixels(
     return cleaned.assign_attrs(
         record(counts.attrs, "remove_hot_pixels", parameters, others=others)
     )
+
+
+def _rule(
+    method: str,
+    num_outliers: int | None,
+    outlier_factor: float | None,
+    min_count: float | None,
+    voters: int,
+) -> dict[str, Any]:
+    """Return what makes a pixel hot: what was given, and else what is usual for the method."""
+    usual = _DEFAULTS.get(method, _DEFAULTS[DEFAULT_METHOD])
+    votes = min(_VOTES, voters) if method == "poisson" else _VOTES
+    return {
+        "outlier_factor": usual["outlier_factor"] if outlier_factor is None else outlier_factor,
+        "min_count": usual["min_count"] if min_count is None else min_count,
+        "num_outliers": votes if num_outliers is None else num_outliers,
+    }
 
 
 def _candidates(

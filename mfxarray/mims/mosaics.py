@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -14,6 +15,7 @@ from mfxarray.chunked.blocks import as_dask
 from mfxarray.chunked.mosaic import Placed, coverage, lay_first, lay_weighted
 from mfxarray.mims.counted import is_raw, join, split, with_variance
 from mfxarray.mims.mosaic_places import common_step, field_grid, stage_origins, whole_places
+from mfxarray.mims.pixel_grid import PixelGrid
 from mfxarray.provenance import ATTRIBUTE, record, was_done
 from mfxarray.schema import ION_IMAGES, by_name
 
@@ -21,10 +23,13 @@ __all__ = ["mosaic"]
 
 Array = np.ndarray[Any, Any]
 Counted = xr.DataArray | xr.Dataset
+Tiles = tuple[tuple[int, ...], tuple[int, ...]]
+Lay = Callable[[Sequence[da.Array]], da.Array]
 
 _OVERLAPS = ("first", "feather")
 _TILE = 512
 _MOST_TILES = 20_000
+_COVERED = "a field covers the pixel"
 # corrections that change the scale of counts
 _SCALES = ("subtract_background", "correct_dead_time", "divide_yield", "correct_qsa")
 _SETTINGS = ("polarity", "dwell_time_s")
@@ -80,55 +85,69 @@ def mosaic(
         raise ValueError("there are no fields; give at least one")
     if overlap not in _OVERLAPS:
         raise ValueError(f"overlap must be one of {_OVERLAPS}, not {overlap!r}")
-    pairs = [split(field) for field in fields]
-    counts = _alike([pair[0] for pair in pairs])
-    variances = _alike([pair[1] for pair in pairs])
-    raw = [is_raw(field) for field in fields]
-    if len(set(raw)) > 1:
-        raise ValueError("some fields are corrected and some are not; treat all alike")
+    counts, variances, raw = _parts(fields)
     grids = [field_grid(one, pixel_size, number) for number, one in enumerate(counts)]
     step = common_step(grids)
     origins = stage_origins(counts, grids, positions)
     places, rest = whole_places(origins, step)
-    exposures = [one.coords.get("exposure") for one in counts]
-    placed = [
-        Placed(top, left, grid.shape, None if known is None else as_dask(known.data))
-        for (top, left), grid, known in zip(places.tolist(), grids, exposures, strict=True)
-    ]
+    placed = _placed(counts, grids, places)
     tiles = _tiles(placed)
     told = _told(places, rest)
     attrs = _attrs(counts, told, {"overlap": overlap, "pixel_size": pixel_size})
-    origin = origins[0] - places[0] * step
-    coords = _coords(counts, origin, step, tiles)
-    number = coverage(placed, tiles)
-    coords["covered"] = (("y", "x"), number > 0, {"long_name": "a field covers the pixel"})
-
-    def laid(parts: Sequence[xr.DataArray], lay: Any) -> xr.DataArray:
-        arrays = [as_dask(part.data) for part in parts]
-        wide = np.result_type(*(array.dtype for array in arrays))
-        same = [array.astype(wide) for array in arrays]
-        return xr.DataArray(lay(same), coords, parts[0].dims, counts[0].name, attrs)
-
-    def first(arrays: Sequence[da.Array]) -> da.Array:
-        return lay_first(arrays, placed, tiles)
-
-    def mean(arrays: Sequence[da.Array]) -> da.Array:
-        return lay_weighted(arrays, placed, tiles)
-
-    def spread(arrays: Sequence[da.Array]) -> da.Array:
-        return lay_weighted(arrays, placed, tiles, power=2)
-
-    covers = [one for one in placed if one.exposure is not None]
-    if len(covers) == len(placed):
-        known = by_name(ION_IMAGES)["exposure"]
-        lay = first if overlap == "first" else mean
-        own = [one.exposure for one in covers if one.exposure is not None]
-        kinds = np.result_type(*(array.dtype for array in own))
-        coords["exposure"] = (known.dims, lay([o.astype(kinds) for o in own]), known.attrs())
+    weighted = partial(lay_weighted, placed=placed, tiles=tiles)
+    lay = partial(lay_first, placed=placed, tiles=tiles) if overlap == "first" else weighted
+    coords = _coords(counts, origins[0] - places[0] * step, step, tiles)
+    coords |= _coverage(placed, tiles, lay)
+    laid = partial(_laid, coords=coords, name=counts[0].name, attrs=attrs)
+    result = laid(counts, lay)
     if overlap == "feather":
-        return with_variance(laid(counts, mean), laid(variances, spread))
-    result = laid(counts, first)
-    return join(result, result if raw[0] else laid(variances, first), fields[0])
+        return with_variance(result, laid(variances, partial(weighted, power=2)))
+    return join(result, result if raw else laid(variances, lay), fields[0])
+
+
+def _parts(fields: Sequence[Counted]) -> tuple[list[xr.DataArray], list[xr.DataArray], bool]:
+    """Return counts and variances of fields that fit together, and whether they are raw."""
+    pairs = [split(field) for field in fields]
+    counts = _alike([pair[0] for pair in pairs])
+    variances = _alike([pair[1] for pair in pairs])
+    raw = {is_raw(field) for field in fields}
+    if len(raw) > 1:
+        raise ValueError("some fields are corrected and some are not; treat all alike")
+    return counts, variances, raw.pop()
+
+
+def _placed(
+    counts: Sequence[xr.DataArray], grids: Sequence[PixelGrid], places: Array
+) -> list[Placed]:
+    exposures = [one.coords.get("exposure") for one in counts]
+    return [
+        Placed(top, left, grid.shape, None if known is None else as_dask(known.data))
+        for (top, left), grid, known in zip(places.tolist(), grids, exposures, strict=True)
+    ]
+
+
+def _coverage(placed: Sequence[Placed], tiles: Tiles, lay: Lay) -> dict[str, Any]:
+    """Return the coordinates that tell where fields are, and how many frames they have there."""
+    there = coverage(placed, tiles) > 0
+    found: dict[str, Any] = {"covered": (("y", "x"), there, {"long_name": _COVERED})}
+    exposures = [one.exposure for one in placed if one.exposure is not None]
+    if len(exposures) == len(placed):
+        known = by_name(ION_IMAGES)["exposure"]
+        found["exposure"] = (known.dims, lay(_of_one_type(exposures)), known.attrs())
+    return found
+
+
+def _laid(
+    parts: Sequence[xr.DataArray], lay: Lay, *, coords: Any, name: Any, attrs: Any
+) -> xr.DataArray:
+    """Return the canvas of one part of the fields: their counts, or their variances."""
+    arrays = _of_one_type([as_dask(part.data) for part in parts])
+    return xr.DataArray(lay(arrays), coords, parts[0].dims, name, attrs)
+
+
+def _of_one_type(arrays: Sequence[da.Array]) -> list[da.Array]:
+    wide = np.result_type(*(array.dtype for array in arrays))
+    return [array.astype(wide) for array in arrays]
 
 
 def _alike(parts: list[xr.DataArray]) -> list[xr.DataArray]:
@@ -181,7 +200,7 @@ def _summed(part: xr.DataArray) -> list[int] | None:
     return np.ravel(part["n_frames"].values).tolist() if "n_frames" in part.coords else None
 
 
-def _tiles(placed: Sequence[Placed]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _tiles(placed: Sequence[Placed]) -> Tiles:
     height = max(one.top + one.shape[0] for one in placed)
     width = max(one.left + one.shape[1] for one in placed)
     if math.ceil(height / _TILE) * math.ceil(width / _TILE) > _MOST_TILES:

@@ -17,7 +17,6 @@ _HOMES = {
     "TraceRange": "trace_masks",
     "Valid": "masks",
     "axial_bound": "crb",
-    "draw_drift": "drift_report",
     "lateral_bound": "crb",
     "load_filters": "filter_files",
     "save_filters": "filter_files",

@@ -1,27 +1,32 @@
-"""How well beads agree after registration: tables, and the picture of drift and residuals."""
+"""How well beads agree after registration, as tables and as courses in time."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from mfxarray.kernels.bead_motion import Motion
 from mfxarray.kernels.bead_noise import residuals
 from mfxarray.minflux.bead_fit import WashFit
 from mfxarray.minflux.registration import BeadFit
 from mfxarray.schema import AXES
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-__all__ = ["bead_residuals", "bead_stability", "plot_beads"]
+__all__ = [
+    "BeadCourse",
+    "bead_courses",
+    "bead_residuals",
+    "bead_stability",
+    "bead_windows",
+    "largest_angle",
+]
 
 Array = np.ndarray[Any, Any]
 
-_MOST_BEADS_NAMED = 12
-_NM = 1e9
+# what a bead is looked at as: seen, registered by all beads, and by the other beads only
+_STATES = ("measured", "registered", "left out")
 
 
 def bead_residuals(fit: BeadFit, *, warn_above: float = 20e-9) -> xr.Dataset:
@@ -106,13 +111,9 @@ def bead_stability(fit: BeadFit) -> xr.Dataset:
     One bead registered by itself stands perfectly still, which tells nothing; "left out" is NaN
     then, as it should be.
     """
-    states = {
-        "measured": [list(_measured(one)) for one in fit.washes],
-        "registered": [list(_registered(one)) for one in fit.washes],
-        "left out": [_left_out(one) for one in fit.washes],
-    }
+    views = (_measured, _registered, _left_out)
     names = _names(fit)
-    table = np.array([_metrics(fit, names, parts) for parts in states.values()])
+    table = np.array([_metrics(fit, names, [view(one) for one in fit.washes]) for view in views])
     columns = ("std_xy", "std_z", "se_xy", "se_z")
     texts = ("standard deviation of a bead", "standard error of their mean")
     return xr.Dataset(
@@ -120,7 +121,7 @@ def bead_stability(fit: BeadFit) -> xr.Dataset:
             name: ("state", values, {"units": "m", "long_name": texts[number // 2]})
             for number, (name, values) in enumerate(zip(columns, table.T, strict=True))
         },
-        {"state": list(states)},
+        {"state": list(_STATES)},
         {"n_beads": len(names), "n_washes": len(fit.washes)},
     )
 
@@ -161,115 +162,103 @@ def _names(fit: BeadFit) -> list[str]:
     return list(dict.fromkeys(name for one in fit.washes for name in (*one.tracks, *one.left_out)))
 
 
-def plot_beads(fit: BeadFit, *, title: str = "") -> Figure:
-    """Return a picture of the beads over the time of all washes.
+def bead_windows(fit: BeadFit) -> xr.Dataset:
+    """Return when the motion of every wash is known, because enough beads are there.
 
     Parameters
     ----------
     fit
-        Result of `fit_beads`.
-    title
-        Put above.
+        Result of `fit_beads`; its ``least_beads`` says how many are enough.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Rows x, y, z; columns: how far each bead moved since its first sample, where it stands
-        after registration, and where it stands when the other beads alone register it. Titles
-        carry the standard deviations.
+    xarray.Dataset
+        Dimension ``wash``: ``start`` and ``end`` (s, on the clock of the wash) of the first and
+        last moment at which enough beads are there, and ``unknown`` (s), the time between them at
+        which they are not.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = _names(fit)
-    figure = Figure(figsize=(13, 8), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    places = figure.subplots(3, 3, sharex=True)
-    lines: dict[str, Any] = {}
-    for column, parts in enumerate(_shown(fit)):
-        for axis in range(3):
-            _panel(places[axis, column], fit, names, parts, axis, lines)
-        _titled(places[0, column], fit, column)
-    for axis, name in enumerate(AXES):
-        places[axis, 0].set_ylabel(f"{name} / nm")
-        _same_limits(places[axis, 1], places[axis, 2])
-    for place in places[2]:
-        place.set_xlabel("time, washes one after the other / s")
-    shown = list(lines)[:_MOST_BEADS_NAMED]
-    figure.legend(
-        [lines[name] for name in shown], shown, loc="outside lower center", ncols=6, frameon=False
-    )
-    used = f"{len(fit.washes)} washes, {len(lines)} beads, {_rotation_text(fit)}"
-    figure.suptitle(f"{title}: {used}" if title else used)
-    return figure
-
-
-def _rotation_text(fit: BeadFit) -> str:
-    if fit.choices.rotation == "none":
-        return "translation only"
-    angles = [
-        np.arccos(np.clip((np.trace(one.motion.rotation) - 1) / 2, -1.0, 1.0)) for one in fit.washes
-    ]
-    return f"rotation {fit.choices.rotation}, up to {max(angles) * 1e3:.3g} mrad"
-
-
-def _shown(fit: BeadFit) -> tuple[list[list[Array]], ...]:
-    """Return what the three columns show, by wash and bead, metres."""
-    first: dict[str, Array] = {}
-    measured, registered = [], []
-    for one in fit.washes:
-        for name, track in one.tracks.items():
-            first.setdefault(name, track.xyz[0])
-        measured.append([t.xyz - first[name] for name, t in one.tracks.items()])
-    homes = {
-        name: home
-        for one in reversed(fit.washes)
-        for name, home in zip(one.tracks, _in_reference(one), strict=True)
+    motions = [one.motion for one in fit.washes]
+    windows = np.array([motion.window for motion in motions]).reshape(-1, 2)
+    columns = {
+        "start": (windows[:, 0], "first time with enough beads"),
+        "end": (windows[:, 1], "last time with enough beads"),
+        "unknown": (np.array([_unknown(one) for one in motions]), "time between without enough"),
     }
-    for one in fit.washes:
-        places = zip(one.tracks, _registered(one), strict=True)
-        registered.append([place - homes[name] for name, place in places])
-    return measured, registered, [_left_out(one) for one in fit.washes]
+    return xr.Dataset(
+        {
+            name: ("wash", values, {"units": "s", "long_name": text})
+            for name, (values, text) in columns.items()
+        },
+        {"wash": np.arange(len(motions), dtype=np.int32)},
+    )
+
+
+def _unknown(motion: Motion) -> float:
+    """Return the seconds within its window at which a motion is not known."""
+    start, end = motion.window
+    dark = ~np.isfinite(motion.left[:, 0])
+    dark &= (motion.edges[:-1] >= start) & (motion.edges[1:] <= end)
+    return float(np.diff(motion.edges)[dark].sum())
+
+
+def largest_angle(fit: BeadFit) -> float:
+    """Return the largest angle by which a wash is turned, radians; 0 without rotation."""
+    traces = np.array([np.trace(one.motion.rotation) for one in fit.washes])
+    return float(np.arccos(np.clip((traces - 1) / 2, -1.0, 1.0)).max())
+
+
+@dataclass(frozen=True, eq=False)
+class BeadCourse:
+    """Where one bead was during one wash.
+
+    Attributes
+    ----------
+    wash
+        Number of the wash.
+    bead
+        Name of the bead.
+    time
+        Of its samples, seconds, washes one after the other, shape (n,).
+    after_gap
+        Whether a sample lies so far behind the one before that no line joins them, shape (n,).
+    places
+        By ``state`` of `bead_stability`, metres, shape (n, 3): how far it moved since its first
+        sample, how far it is from its home after registration, and after registration by the
+        other beads alone, NaN without them.
+    """
+
+    wash: int
+    bead: str
+    time: Array
+    after_gap: Array
+    places: dict[str, Array]
+
+
+def bead_courses(fit: BeadFit) -> list[BeadCourse]:
+    """Return where every bead was in every wash that used it, wash by wash."""
+    first = _first(fit, [[track.xyz[0] for track in one.tracks.values()] for one in fit.washes])
+    homes = _first(fit, [list(_in_reference(one)) for one in fit.washes])
+    found = []
+    for wash, (one, offset) in enumerate(zip(fit.washes, fit.time_offset, strict=True)):
+        views = zip(one.tracks.items(), _registered(one), _left_out(one), strict=True)
+        for (name, track), registered, left_out in views:
+            parts = (track.xyz - first[name], registered - homes[name], left_out)
+            gaps = np.diff(track.tim, prepend=track.tim[0]) > track.max_gap
+            places = dict(zip(_STATES, parts, strict=True))
+            found.append(BeadCourse(wash, name, track.tim + offset, gaps, places))
+    return found
+
+
+def _first(fit: BeadFit, values: list[list[Array]]) -> dict[str, Array]:
+    """Return for every bead the value of the first wash that used it."""
+    found: dict[str, Array] = {}
+    for one, row in zip(fit.washes, values, strict=True):
+        for name, value in zip(one.tracks, row, strict=True):
+            found.setdefault(name, value)
+    return found
 
 
 def _in_reference(one: WashFit) -> Array:
     """Return the homes of the beads of a wash in the frame of the reference."""
     pivot = one.motion.pivot
     return np.asarray((one.homes - pivot) @ one.motion.rotation + pivot)
-
-
-def _panel(
-    place: Axes,
-    fit: BeadFit,
-    names: list[str],
-    parts: list[list[Array]],
-    axis: int,
-    lines: dict[str, Any],
-) -> None:
-    for one, part, offset in zip(fit.washes, parts, fit.time_offset, strict=True):
-        for (name, track), values in zip(one.tracks.items(), part, strict=True):
-            color = f"C{names.index(name) % 10}"
-            times = np.where(np.diff(track.tim, prepend=track.tim[0]) > track.max_gap, np.nan, 0.0)
-            (line,) = place.plot(
-                track.tim + offset, values[:, axis] * _NM + times, color=color, lw=0.7
-            )
-            lines.setdefault(name, line)
-    for offset in fit.time_offset[1:]:
-        place.axvline(offset, color="0.6", lw=0.8, ls="--")
-    place.axhline(0.0, color="0.8", lw=0.6, zorder=0)
-
-
-def _titled(place: Axes, fit: BeadFit, column: int) -> None:
-    table = bead_stability(fit).isel(state=column)
-    what = ("as measured", "registered", "registered by the other beads")[column]
-    if np.isnan(table["std_xy"]):
-        place.set_title(f"{what}\nno other bead")
-        return
-    xy, z = (float(table[name]) * _NM for name in ("std_xy", "std_z"))
-    place.set_title(f"{what}\nstd xy {xy:.3g} nm, z {z:.3g} nm")
-
-
-def _same_limits(one: Axes, two: Axes) -> None:
-    (low, high), (low_two, high_two) = one.get_ylim(), two.get_ylim()
-    for place in (one, two):
-        place.set_ylim(min(low, low_two), max(high, high_two))

@@ -1,4 +1,4 @@
-"""Times of washes: when beads tell the motion, where each wash begins on a common clock."""
+"""Times of washes: where each begins on a common clock, and when its rows were measured."""
 
 from __future__ import annotations
 
@@ -8,40 +8,9 @@ import numpy as np
 import xarray as xr
 
 from mfxarray.chunked.washes import trace_times
-from mfxarray.kernels.bead_motion import Motion
 from mfxarray.minflux.rows import ROW, dask_rows, used_rows
 
-__all__ = ["consensus_windows", "row_times", "time_offsets"]
-
-
-def consensus_windows(motions: Sequence[Motion]) -> xr.Dataset:
-    """Return when the motion of every wash is known.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dimension ``wash``: ``start`` and ``end`` (s, on the clock of the wash) of the first and
-        last moment at which enough beads are there, and ``unknown`` (s), the time between them at
-        which they are not.
-    """
-    windows = np.array([motion.window for motion in motions]).reshape(-1, 2)
-    unknown = []
-    for motion, (start, end) in zip(motions, windows, strict=True):
-        dark = ~np.isfinite(motion.left[:, 0])
-        dark &= (motion.edges[:-1] >= start) & (motion.edges[1:] <= end)
-        unknown.append(float(np.diff(motion.edges)[dark].sum()))
-    columns = {
-        "start": (windows[:, 0], "first time with enough beads"),
-        "end": (windows[:, 1], "last time with enough beads"),
-        "unknown": (np.array(unknown), "time in between without enough beads"),
-    }
-    return xr.Dataset(
-        {
-            name: ("wash", values, {"units": "s", "long_name": text})
-            for name, (values, text) in columns.items()
-        },
-        {"wash": np.arange(len(motions), dtype=np.int32)},
-    )
+__all__ = ["row_times", "time_offsets"]
 
 
 def time_offsets(ends: Sequence[float]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""OpenMIMS files to labelled, lazy arrays."""
+"""OpenMIMS files, opened for `open_mims`, and what was done to them before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import xarray as xr
 
-from mfxarray.assemble import dask_ion_images
 from mfxarray.formats.im.im import ImFile
 from mfxarray.formats.nrrd.header import read_nrrd_header
 from mfxarray.formats.nrrd.nrrd import PROVENANCE_KEY, nrrd_images, was_corrected
@@ -17,21 +16,17 @@ from mfxarray.formats.sources import FileSource
 from mfxarray.provenance import ATTRIBUTE, history, record, was_done
 from mfxarray.records.unpacked import unpacked_range
 
-__all__ = ["mark_corrected", "open_nrrd", "open_nrrd_images"]
+__all__ = ["mark_corrected", "open_nrrd_images"]
 
 _MOST_TEXT = 2**20
 
 Path = str | os.PathLike[str]
 
 
-def open_nrrd(
-    path: Path,
-    *,
-    integers: bool = True,
-    roll: tuple[int, int] | str = (0, 0),
-    chunk_bytes: int | None = None,
-) -> xr.DataArray:
-    """Return the ion counts of an OpenMIMS file as a lazy DataArray (frame, detector, y, x).
+def open_nrrd_images(
+    path: Path, *, integers: bool = True, roll: tuple[int, int] | str = (0, 0)
+) -> ImFile:
+    """Return an opened OpenMIMS file, and warn of what does not fit together in it.
 
     Parameters
     ----------
@@ -39,14 +34,13 @@ def open_nrrd(
         A ``.nrrd`` file, or a ``.nhdr`` header beside its pixels.
     integers
         Promise unsigned integers, see `nrrd_images`; else float64 as stored.
-    roll, chunk_bytes
+    roll
         See `open_mims`.
 
     Raises
     ------
     DataError
-        If the file is damaged or of another kind; when a block is computed, if it holds a pixel
-        that is no count and ``integers`` is on.
+        If the file is damaged or of another kind.
 
     Warns
     -----
@@ -55,17 +49,8 @@ def open_nrrd(
 
     Notes
     -----
-    Raw pixels are read from where they are, gzip is unpacked once into the cache. What OpenMIMS
-    corrected is in the record of steps, so it is refused a second time.
+    Raw pixels are read from where they are, gzip is unpacked once into the cache.
     """
-    file = open_nrrd_images(path, integers=integers, roll=roll)
-    return mark_corrected(dask_ion_images(file, chunk_bytes=chunk_bytes))
-
-
-def open_nrrd_images(
-    path: Path, *, integers: bool = True, roll: tuple[int, int] | str = (0, 0)
-) -> ImFile:
-    """Return an opened OpenMIMS file, and warn of what does not fit together in it."""
     header = read_nrrd_header(path)
     file = nrrd_images(header, _inflate, integers=integers, roll=roll)
     for message in file.warnings:
@@ -76,7 +61,8 @@ def open_nrrd_images(
 def mark_corrected(counts: xr.DataArray) -> xr.DataArray:
     """Return counts whose record has the steps that were done before they were written.
 
-    Those are the steps that `write_nrrd` put into the file, and the corrections that OpenMIMS took.
+    Those are the steps that `write_nrrd` put into the file, and the corrections that OpenMIMS took,
+    so that neither is done a second time.
     """
     attrs = {str(key): value for key, value in counts.attrs.items()}
     steps = [*_earlier(attrs["nrrd_keys"]), *history(attrs)]

@@ -1,14 +1,17 @@
 """Pictures of localizations, traces and ion images; each function gives a matplotlib Figure.
 
+Only `translations` gives the axes it drew in, which may be yours.
 Figures are made without pyplot, so nothing has to be closed and no window system is needed.
 matplotlib is imported when a picture is made.
 """
 
 from __future__ import annotations
 
+from mfxarray.plot.beads import beads
 from mfxarray.plot.figures import save
 from mfxarray.plot.images import ion_images
-from mfxarray.plot.ions import drift, hot_pixels
+from mfxarray.plot.ions import drift, hot_pixels, translations
+from mfxarray.plot.localization_drift import localization_drift
 from mfxarray.plot.points import localizations
 from mfxarray.plot.profiles import profile
 from mfxarray.plot.ratios import hsi, ratio_images
@@ -16,14 +19,17 @@ from mfxarray.plot.regions import regions
 from mfxarray.plot.tables import traces
 
 __all__ = [
+    "beads",
     "drift",
     "hot_pixels",
     "hsi",
     "ion_images",
+    "localization_drift",
     "localizations",
     "profile",
     "ratio_images",
     "regions",
     "save",
     "traces",
+    "translations",
 ]

@@ -120,6 +120,7 @@ class _Name:
 
     @classmethod
     def of(cls, source: FileSource) -> _Name:
+        """Return the name that a file has in the cache; it changes when the file does."""
         plain = re.sub(r"[^\w.+-]", "_", os.path.basename(_subject(source)))
         base = plain.encode("utf-8", "replace")[:_NAME_BYTES].decode("utf-8", "ignore")
         state = f"{source.size} {source.mtime_ns} {source.fingerprint()}"

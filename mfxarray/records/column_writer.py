@@ -121,6 +121,7 @@ class _Column:
         self._sizes: list[int] = []
 
     def put(self, start: int, values: Array) -> None:
+        """Append values; whole chunks go to disk while the next one fills."""
         if start != self.rows:
             raise ValueError(f"a piece starts at row {start}, expected {self.rows}")
         for part, at in _cut(values, self.rows, self._chunk_rows):
@@ -132,6 +133,7 @@ class _Column:
                 self._send(self._filling)
 
     def finish(self) -> None:
+        """Begin to write what is left, and the end of the file; `wait` says when it is there."""
         self.wait()
         filled = self.rows % self._chunk_rows
         last = None
@@ -141,6 +143,7 @@ class _Column:
         self._pending = self._pool.submit(self._end, last)
 
     def wait(self) -> None:
+        """Wait until what was sent is on disk, and raise what went wrong there."""
         if self._pending is not None:
             self._pending.result()
 

@@ -84,10 +84,12 @@ class _Writer:
         self._order = order
 
     def put(self, name: str, place: int, values: Content, forced: Content | None = None) -> None:
+        """Write a structure at a place; ``forced`` values win over those given."""
         known = vendor_names(name, {**values, **(forced or {})})
         pack(name, self.buffer, place, self._order, known)
 
     def put_masses(self, kind: Kind, table: int, masses: Any, calibrations: Any) -> None:
+        """Write the table of masses and, behind it, their calibrations."""
         size, calibration = STRUCTS[kind.mass].size, STRUCTS["Cal_cond"].size
         place = table + size * len(masses)
         self.buffer[place : place + calibration * len(masses)] = bytes(calibration * len(masses))
@@ -97,6 +99,7 @@ class _Writer:
             self.put("Cal_cond", place + calibration * row["row"], row)
 
     def put_lists(self, kind: Kind, place: int, content: Content, ions: Any) -> None:
+        """Write the lists behind the masses, one after the other; polyatomic ions follow theirs."""
         for name in kind.lists:
             own = content.get(_LIST_KEYS[name], {})
             rows = ions if name == "Poly_list" else ()
@@ -108,6 +111,7 @@ class _Writer:
                 place += STRUCTS["Polyatomique"].size
 
     def put_b_field(self, version: int, place: int, field: Content) -> None:
+        """Write one record of a B field, with its trolleys and their pulse heights."""
         rows, width, heights, height = B_FIELD_VERSIONS[version]
         plain = {k: v for k, v in field.items() if k not in ("trolleys", "pulse_heights")}
         self.put("Tab_BField_nano", place, plain)
@@ -128,6 +132,7 @@ class _Writer:
                 pack(name, self.buffer, start, self._order, unused)
 
     def put_tail(self, kind: Kind, anchor: int, content: Content, release: int) -> None:
+        """Write the records from Anal_param_nano to the end of the header."""
         named = {"marker": "Anal_param_nano", "release": release}
         self.put("Anal_param_nano", anchor, content.get("parameters", {}), named)
         place = anchor + TAIL_RECORDS["Def_analysis_bis"]

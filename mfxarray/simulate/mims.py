@@ -1,22 +1,17 @@
-"""Ion-image stacks with known drift, hot pixels and rates, streamed to files of any size.
-
-Every frame draws from its own random stream, seeded by (seed, frame), so a frame is the same
-whatever was drawn before it, by however many threads.
-"""
+"""Ion-image stacks with known drift, hot pixels and rates, streamed to files of any size."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from mfxarray.simulate.im_writer import ImHeader, write_im
+from mfxarray.simulate.mims_frames import FrameDraw, mims_frame
 from mfxarray.simulate.mims_scene import frame_size, mims_detectors, mims_drift, mims_scene
 from mfxarray.simulate.mims_series import switched_detectors
 
@@ -30,11 +25,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-
-# random stream; the scene and the drift have 1 and 2
-_FRAME = 3
-_HOT_SHARE = 0.75  # part of the ion detectors in which a hot pixel shows
-_HOT_FLOOR = 5.0  # counts; a hot pixel is at least so bright where hardly anything is counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,71 +67,6 @@ class MimsTruth:
             "margin": self.margin,
             **self.parameters,
         }
-
-
-def mims_frame(
-    scene: Array,
-    frame: int,
-    translation: tuple[int, int] = (0, 0),
-    *,
-    margin: int = 10,
-    seed: int = 0,
-    hot_pixels: float = 3.0,
-    electrons: bool = True,
-    dtype: DTypeLike = np.uint32,
-) -> tuple[Array, Array]:
-    """Return one frame of Poisson counts and its hot pixels.
-
-    Parameters
-    ----------
-    scene
-        Expected counts from `mims_scene`.
-    frame
-        Number of the frame; with ``seed`` it decides all random numbers.
-    translation
-        (dy, dx) of this frame, at most ``margin``; see `MimsTruth`.
-    margin
-        Pixels by which the scene is larger than the frame.
-    seed
-        Of the stack.
-    hot_pixels
-        Mean number of hot pixels.
-    electrons
-        Whether the last of several detectors counts electrons; hot pixels do not show there.
-    dtype
-        Unsigned integer type; larger counts saturate.
-
-    Returns
-    -------
-    counts
-        Shape (detector, y, x).
-    hot
-        (y, x) of the hot pixels, sorted, shape (n, 2).
-    """
-    dy, dx = translation
-    if max(abs(dy), abs(dx)) > margin:
-        raise ValueError(f"translation {translation} is larger than the margin of {margin} pixels")
-    height, width = scene.shape[1] - 2 * margin, scene.shape[2] - 2 * margin
-    top, left = margin + dy, margin + dx
-    rates = scene[:, top : top + height, left : left + width]
-    rng = np.random.default_rng((seed, _FRAME, frame))
-    counts = rng.poisson(rates)
-    hot = _hot_positions(rng, hot_pixels, (height, width))
-    ions = len(scene) - 1 if electrons and len(scene) > 1 else len(scene)
-    shown = max(1, round(_HOT_SHARE * ions))
-    for y, x in hot:
-        seen = rng.choice(ions, shown, replace=False)
-        local = np.maximum(rates[seen, y, x], _HOT_FLOOR)
-        counts[seen, y, x] = np.ceil(local * rng.uniform(4, 8))
-    np.minimum(counts, np.iinfo(dtype).max, out=counts)
-    return counts.astype(dtype), hot
-
-
-def _hot_positions(rng: np.random.Generator, mean: float, shape: tuple[int, int]) -> Array:
-    pixels = shape[0] * shape[1]
-    count = min(int(rng.poisson(mean)), pixels)
-    flat = np.sort(rng.choice(pixels, count, replace=False, shuffle=False))
-    return np.stack(np.divmod(flat, shape[1]), axis=1)
 
 
 def simulate_mims(
@@ -210,25 +135,15 @@ def simulate_mims(
     -----
     Holds a few frames at a time; about 30 ns of one core for a pixel.
     """
-    if hot_pixels < 0 or threads < 1 or frames < 1 or zero_frames < 0:
-        raise ValueError(
-            "hot_pixels and zero_frames must not be negative, threads and frames at least 1"
-        )
-    height, width = frame_size(size)
-    scene = mims_scene(
-        detectors,
-        (height, width),
-        seed=seed,
-        margin=max_drift,
-        mean_counts=mean_counts,
-        contrast=contrast,
-    )
+    _check(frames, zero_frames, hot_pixels, threads)
+    shape = frame_size(size)
+    look: dict[str, Any] = {"seed": seed, "mean_counts": mean_counts, "contrast": contrast}
+    scene = mims_scene(detectors, shape, margin=max_drift, **look)
     channels, parts = switched_detectors(detectors, series)
     translations = mims_drift(frames * series, seed=seed, drift=drift, max_drift=max_drift)
     header = ImHeader(
         channels,
-        height,
-        width,
+        *shape,
         frames + zero_frames,
         version,
         pixel_bytes,
@@ -237,49 +152,23 @@ def simulate_mims(
         dwell_us=round(dwell_s * 1e6),
         b_fields=series if b_fields is None else b_fields,
     )
+    drawn = FrameDraw(scene, translations, parts, max_drift, seed, hot_pixels, header.dtype)
     hot: list[Array] = []
-
-    def draw(frame: int) -> tuple[Array, Array]:
-        shift = (int(translations[frame, 0]), int(translations[frame, 1]))
-        return mims_frame(
-            scene,
-            frame,
-            shift,
-            margin=max_drift,
-            seed=seed,
-            hot_pixels=hot_pixels,
-            dtype=header.dtype,
-        )
-
-    def stream() -> Iterator[Array]:
-        plane: list[Array] = []
-        for frame, (counts, found) in enumerate(_in_order(draw, frames * series, threads)):
-            hot.append(np.insert(found, 0, frame, axis=1))
-            plane.append(counts[list(parts[frame % series])])
-            if len(plane) == series:
-                yield np.concatenate(plane)
-                plane.clear()
-                if progress is not None:
-                    progress(frame // series + 1, frames)
-        for _ in range(zero_frames):
-            yield np.zeros(header.frame_shape, header.dtype)
-
-    write_im(path, stream(), header, roll=glitch, cut_bytes=cut_bytes)
-    parameters = {"seed": seed, "frames": frames, "mean_counts": mean_counts, "contrast": contrast}
-    parameters |= {"series": series} if series > 1 else {}
+    empty = (np.zeros(header.frame_shape, header.dtype) for _ in range(zero_frames))
+    planes = chain(drawn.planes(hot, threads, progress), empty)
+    write_im(path, planes, header, roll=glitch, cut_bytes=cut_bytes)
+    parameters = {
+        "seed": seed,
+        "frames": frames,
+        **look,
+        **({"series": series} if series > 1 else {}),
+    }
     names = tuple(channel.name for channel in channels)
     return MimsTruth(translations, np.concatenate(hot), scene, max_drift, names, parameters)
 
 
-def _in_order(
-    draw: Callable[[int], tuple[Array, Array]], count: int, threads: int
-) -> Iterator[tuple[Array, Array]]:
-    """Yield ``draw(0)``, ``draw(1)`` ... in order, a few of them drawn ahead."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[tuple[Array, Array]]] = deque()
-        for number in range(count):
-            waiting.append(pool.submit(draw, number))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+def _check(frames: int, zero_frames: int, hot_pixels: float, threads: int) -> None:
+    if hot_pixels < 0 or threads < 1 or frames < 1 or zero_frames < 0:
+        raise ValueError(
+            "hot_pixels and zero_frames must not be negative, threads and frames at least 1"
+        )

@@ -49,6 +49,7 @@ class _Part:
 
     @property
     def size(self) -> int:
+        """Bytes in the file, padded to multiples of 8."""
         n_bytes = self.variable.n_bytes if self.variable else 0
         return len(self.head) + n_bytes + -n_bytes % 8
 

@@ -9,19 +9,16 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from mfxarray.errors import DataError
-from mfxarray.formats.msr.mfxdta import HEADER_BYTES, MAGIC, MfxdtaKeys, check_key
-from mfxarray.formats.msr.msr import list_msr
+from mfxarray.formats.msr.mfxdta import HEADER_BYTES, MAGIC, check_key
 from mfxarray.writers.obf import ByteStack, write_obf
 from mfxarray.writers.outgoing import Outgoing
 from mfxarray.writers.replacing import replacing
 from mfxarray.writers.zarr_v2 import zarr_entries
 
-__all__ = ["repack_msr", "write_msr"]
+__all__ = ["write_msr"]
 
 _VERSION = 3
 _FILE, _DIRECTORY = b"\x00", b"\x01"
-_PIECE = 8 * 2**20
 
 # name, bytes (None for a directory), the bytes in pieces
 _Entry = tuple[str, int | None, Iterable[bytes]]
@@ -71,45 +68,6 @@ def write_msr(
         write_obf(file, stacks, compress=compress)
 
 
-def repack_msr(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    *,
-    overwrite: bool = False,
-    compress: bool = False,
-) -> None:
-    """Write the MINFLUX data sets of an ``.msr`` file into a new one, entries byte for byte.
-
-    Parameters
-    ----------
-    path
-        An ``.msr`` file; its images are left out.
-    target
-        The new file; not ``path`` itself.
-    overwrite, compress
-        As in `write_msr`.
-
-    Raises
-    ------
-    DataError
-        If ``path`` is no whole ``.msr`` file with MINFLUX data; see also
-        `mfxarray.writers.replacing.check_free`.
-
-    Notes
-    -----
-    At most 8 MB of data are in memory.
-    """
-    stacks = []
-    for found in list_msr(path):
-        identity = found.tag.get("did") or found.identity
-        pieces = _archive(_stored_entries(found.keys), found.keys.archive.saved)
-        stacks.append(ByteStack(pieces, {"minflux": _tag(found.label, identity)}))
-    if os.path.exists(target) and os.path.samefile(path, target):
-        raise DataError("would replace its own source", path=target, hint="Give another path.")
-    with replacing(target, overwrite=overwrite) as file:
-        write_obf(file, stacks, compress=compress)
-
-
 def _with_id(data_set: Outgoing) -> Outgoing:
     if data_set.attrs.get("did"):
         return data_set
@@ -138,18 +96,6 @@ def _tag(label: str, identity: str) -> bytes:
     # the vendor lists a data set only where both ids are the same
     tag = {"aid": "", "did": identity, "label": label, "sid": identity, "type": "data"}
     return json.dumps(tag, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-
-
-def _stored_entries(keys: MfxdtaKeys) -> Iterator[_Entry]:
-    archive = keys.archive
-    starts, sizes = archive.starts.tolist(), archive.sizes.tolist()
-    for name, start, size in zip(archive.names, starts, sizes, strict=True):
-        if size < 0:
-            yield name, None, ()
-            continue
-        places = range(start, start + size, _PIECE)
-        pieces = (keys.stack.read(at, min(at + _PIECE, start + size)) for at in places)
-        yield name, size, pieces
 
 
 def _archive(entries: Iterator[_Entry], saved: int) -> Iterator[bytes]:

@@ -92,11 +92,12 @@ class _Plain:
         self.flush_points: list[int] = []
 
     def write(self, piece: bytes | memoryview) -> None:
+        """Write bytes as they are."""
         self.file.write(piece)
         self.count += len(piece)
 
     def finish(self) -> None:
-        pass
+        """Do nothing: plain bytes have no end mark."""
 
 
 class _Zlib(_Plain):
@@ -108,6 +109,7 @@ class _Zlib(_Plain):
         self._machine = zlib.compressobj(_LEVEL)
 
     def write(self, piece: bytes | memoryview) -> None:
+        """Pack bytes; after every block a flush point lets a reader begin there."""
         view = memoryview(piece)
         while len(view):
             room = _FLUSH_BLOCK - self.count % _FLUSH_BLOCK
@@ -118,6 +120,7 @@ class _Zlib(_Plain):
                 self._flush()
 
     def finish(self) -> None:
+        """Write what is still in the packer, and its end mark."""
         # the vendor also marks the end of the last block
         if self.count % _FLUSH_BLOCK:
             self._flush()

@@ -134,6 +134,7 @@ class _FrameWriter:
         self._done = 0
 
     def append(self, values: Array, index: Array) -> None:
+        """Write the next rows of the table and their labels."""
         stop = self._done + len(values)
         self._matrix[self._done : stop] = values
         self._index[self._done : stop] = index

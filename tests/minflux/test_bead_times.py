@@ -1,4 +1,4 @@
-"""Windows, offsets, and the time at which each row is corrected."""
+"""Offsets, and the time at which each row is corrected."""
 
 from __future__ import annotations
 
@@ -6,31 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfxarray.minflux.bead_times import consensus_windows, row_times, time_offsets
-from mfxarray.minflux.registration import fit_beads
+from mfxarray.minflux.bead_times import row_times, time_offsets
 from mfxarray.testing import raise_if_computes
 from tests.minflux.wash_samples import washes_and_beads
-
-
-def test_windows_where_enough_beads_are_there():
-    ends = {(1, 0): 0.5, (1, 1): 0.5}
-    _, _, beads = washes_and_beads(washes=2, traces=5, failed=0.0, ends=ends)
-    loose, strict = (
-        consensus_windows([one.motion for one in fit_beads(beads, least_beads=n).washes])
-        for n in (1, 3)
-    )
-    assert loose["end"].values[1] > 1990
-    assert 990 < strict["end"].values[1] <= 1001
-    assert loose["start"].values[0] == 0
-    assert strict["start"].values[0] == 2
-    assert loose["unknown"].values.tolist() == [0, 0]
-
-
-def test_time_without_beads_is_counted():
-    _, _, beads = washes_and_beads(washes=1, traces=5, failed=0.0)
-    beads[0]["str"][:, 100:120] = 0.0
-    unknown = consensus_windows([fit_beads(beads).washes[0].motion])["unknown"].values[0]
-    assert 79 < unknown < 85
 
 
 def test_offsets_are_the_ends_of_all_washes_before():

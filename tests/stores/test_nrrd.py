@@ -13,7 +13,7 @@ from mfxarray.errors import DataError
 from mfxarray.formats.nrrd.nrrd import EXACT
 from mfxarray.mims.accumulate import accumulate
 from mfxarray.mims.counted import with_variance
-from mfxarray.opening.nrrd import open_nrrd
+from mfxarray.opening.mims import open_mims
 from mfxarray.provenance import record, was_done
 from mfxarray.stores.nrrd import write_nrrd
 from mfxarray.testing import count_computes
@@ -35,7 +35,7 @@ def test_there_and_back(tmp_path, dtype, name):
         write_nrrd(path, counts)
     assert len(computes) == 1
     assert f"type: {name}\n".encode() in path.read_bytes()[:300]
-    found = open_nrrd(path)
+    found = open_mims(path)
     np.testing.assert_array_equal(found.values, counts.values)
     assert found.dtype == (np.uint16 if name == "uint16" else np.uint32)
     assert list(found["detector"].values) == [label.replace(" ", "") for label in NAMES]
@@ -72,7 +72,7 @@ def test_what_pynrrd_writes_is_read(tmp_path, encoding, detached):
     }
     data = counts.transpose(3, 2, 0, 1).astype(">f4")
     nrrd.write(str(path), data, header, detached_header=detached)
-    found = open_nrrd(path)
+    found = open_mims(path)
     np.testing.assert_array_equal(found.values, counts)
     assert list(found["detector"].values) == ["12C", "13C", "12C14N", "12C15N", "SE"]
 
@@ -116,7 +116,7 @@ def test_any_chunks_give_the_same_file(tmp_path):
 def test_sums(tmp_path):
     total = accumulate(stack())
     write_nrrd(tmp_path / "sum.nrrd", total)
-    found = open_nrrd(tmp_path / "sum.nrrd")
+    found = open_mims(tmp_path / "sum.nrrd")
     np.testing.assert_array_equal(found.values[0], total.values)
     assert found.attrs["nrrd_keys"]["mfxarray_n_frames"] == "11"
     assert was_done(found.attrs, "accumulate")
@@ -127,12 +127,12 @@ def test_corrected_counts_are_floats_and_say_so(tmp_path):
     attrs = record(counts.attrs, "correct_dead_time", {})
     both = with_variance((counts * 1.25).assign_attrs(attrs), counts * 2.0)
     write_nrrd(tmp_path / "run.nrrd", both)
-    found = open_nrrd(tmp_path / "run.nrrd", integers=False)
+    found = open_mims(tmp_path / "run.nrrd", integers=False)
     np.testing.assert_array_equal(found.values, counts.values * 1.25)
     assert found.attrs["nrrd_keys"]["Mims_deadtime_correction_applied"] == "true"
     assert was_done(found.attrs, "correct_dead_time")
     with pytest.raises(DataError, match="no count"):
-        open_nrrd(tmp_path / "run.nrrd").compute()
+        open_mims(tmp_path / "run.nrrd").compute()
 
 
 def test_counts_that_floats_cannot_hold(tmp_path):
@@ -144,20 +144,20 @@ def test_counts_that_floats_cannot_hold(tmp_path):
         write_nrrd(path, counts)
     assert os.listdir(tmp_path) == []
     write_nrrd(path, counts, dtype="uint32")
-    np.testing.assert_array_equal(open_nrrd(path).values, values)
+    np.testing.assert_array_equal(open_mims(path).values, values)
     with pytest.raises(ValueError, match="fit exactly into uint16"):
         write_nrrd(path, counts, dtype="uint16", overwrite=True)
-    np.testing.assert_array_equal(open_nrrd(path).values, values)  # the old one stays
+    np.testing.assert_array_equal(open_mims(path).values, values)  # the old one stays
     values[7, 2, 3, 4] = EXACT
     write_nrrd(path, counts.copy(data=values), overwrite=True)
-    np.testing.assert_array_equal(open_nrrd(path).values, values)
+    np.testing.assert_array_equal(open_mims(path).values, values)
 
 
 def test_hostile_text_stays_in_its_key(tmp_path):
     evil = "x\n\ndata file: /etc/passwd\r\nsizes: 1 1 1 1"
     counts = stack(sample=evil, comment="µm \\ n", nrrd_keys={"a\nb": "c", "Mims_free": "kept"})
     write_nrrd(tmp_path / "run.nrrd", counts)
-    found = open_nrrd(tmp_path / "run.nrrd")
+    found = open_mims(tmp_path / "run.nrrd")
     assert found.shape == counts.shape
     assert found.attrs["sample"] == evil.replace("\r\n", "\n")
     assert found.attrs["comment"] == "µm \\ n"

@@ -25,7 +25,6 @@ __all__ = [
     "Field",
     "Struct",
     "clean_text",
-    "field_bytes",
     "mass_pointers",
     "pack",
     "unpack",
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 _CODES = {"i2": "h", "i4": "i", "f8": "d"}
-_BYTES = {"c": 1, "i2": 2, "i4": 4, "f8": 8}
 
 STRUCTS: dict[str, Struct] = {
     record.name: record for record in (*MASS_STRUCTS, *NANO_STRUCTS, *BEAM_STRUCTS, *TAIL_STRUCTS)
@@ -167,9 +165,3 @@ def _pack_field(field: Field, buffer: bytearray, place: int, order: str, value: 
             pack(field.kind, buffer, place + i * step, order, row)
     else:
         struct.pack_into(f"{order}{len(rows)}{_CODES[field.kind]}", buffer, place, *rows)
-
-
-def field_bytes(field: Field) -> int:
-    """Return how many bytes a field takes."""
-    single = STRUCTS[field.kind].size if field.nested else _BYTES[field.kind]
-    return single * field.count

@@ -103,16 +103,19 @@ class _Reader:
         self.dropped: list[Path] = []
 
     def error(self, message: str) -> DataError:
+        """Return the error to raise; its hint says what files are read."""
         hint = "Give MINFLUX records exported as JSON."
         return DataError(message, path=self.source.path, place="record 0", hint=hint)
 
     def flat(self, records: Records) -> Fields:
+        """Return the fields of records that are one iteration each."""
         types = self._types(records, _known(flat_record_dtype()), ())
         self._require(types, (ITERATION, "loc", "tid", "tim"))
         fields = tuple(Field((name,), *found, (name,)) for name, found in types.items())
         return Fields(FLAT, _flat_dtype(types), fields, tuple(self.dropped))
 
     def nested(self, records: Records) -> Fields:
+        """Return the fields of records with a list of iterations, all alike in all records."""
         count = len(records[0][ITERATION])
         vendor = record_dtype(1)
         self._check_alike(records[0][ITERATION])
@@ -138,6 +141,7 @@ class _Reader:
         return Fields(NESTED, np.dtype(entries), tuple(fields), tuple(self.dropped))
 
     def reduced(self, records: Records) -> Fields:
+        """Return the fields of records of the last iteration only, nested with one iteration."""
         vendor = record_dtype(1)
         known_inner, known_outer = _known(vendor[ITERATION].base), _known(vendor)
         types = self._types(records, {**known_outer, **known_inner}, ())

@@ -179,6 +179,7 @@ class _Template:
         self._columns, self._dropped = columns, set(dropped)
 
     def add(self, value: Any, place: Place) -> None:
+        """Add a value and all that is in it, with the text around; ``place`` leads to it."""
         names = tuple(part for part in place if isinstance(part, str))
         if names in self._dropped:
             self._value(place, -1)

@@ -39,11 +39,16 @@ class StoredArray(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Name with those of the structs around it."""
+
     @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def shape(self) -> tuple[int, ...]:
+        """Shape in the order of MATLAB."""
+
     @property
-    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
+    def dtype(self) -> np.dtype[Any]:
+        """Type that MATLAB shows; bool for logical."""
 
 
 @dataclass(frozen=True)

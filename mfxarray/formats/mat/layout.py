@@ -88,6 +88,7 @@ class _Maker:
         self._n_rows = 0
 
     def layout(self) -> Layout:
+        """Return how the arrays of the file become rows; their names tell the layout."""
         fields = self._node.fields
         if {"tid", "loc"} <= set(fields) or ITERATION in fields:
             self._n_rows = self._count("tid")

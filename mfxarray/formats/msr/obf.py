@@ -64,6 +64,7 @@ class _Walk:
         self.notes: list[str] = []
 
     def read(self) -> ObfFile:
+        """Return all stacks of the file, from head to last footer."""
         if self.window.peek(0, len(FILE_MAGIC)) != FILE_MAGIC:
             hint = (
                 "Imspector's files of Abberior do. LaVision BioTec ImSpector Pro writes another "

@@ -58,10 +58,12 @@ class _Cursor:
         self._pending = b""
 
     def skip_to(self, position: int) -> None:
+        """Unpack up to a position in the plain bytes, and forget what was before."""
         while self.position < position:
             self._produce(min(position - self.position, _SKIP))
 
     def take(self, count: int) -> bytes:
+        """Return the next plain bytes, so many."""
         parts, missing = [], count
         while missing:
             parts.append(self._produce(min(missing, _SKIP)))

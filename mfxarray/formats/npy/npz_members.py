@@ -176,6 +176,7 @@ class _Window:
     head: bytes
 
     def read(self, offset: int, count: int) -> bytes:
+        """Return bytes of the head, like a source; DataError beyond its end."""
         if offset + count > len(self.head):
             raise DataError("ends within its header", path=self.path, hint=_HINT)
         return self.head[offset : offset + count]

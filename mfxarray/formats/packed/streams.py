@@ -36,7 +36,8 @@ class _Unpacker(Protocol):
     eof: bool
     unused_data: bytes
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return at most ``max_length`` plain bytes, from what is given and what waited."""
 
 
 class _Inflator:
@@ -46,20 +47,24 @@ class _Inflator:
         self._stream, self._waiting = zlib.decompressobj(window), b""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return at most ``max_length`` plain bytes; packed ones left over wait."""
         found = self._stream.decompress(self._waiting + data, max_length)
         self._waiting = self._stream.unconsumed_tail
         return found
 
     @property
     def needs_input(self) -> bool:
+        """Whether no packed bytes wait."""
         return not self._waiting
 
     @property
     def eof(self) -> bool:
+        """Whether the end of the packed stream was reached."""
         return self._stream.eof
 
     @property
     def unused_data(self) -> bytes:
+        """The bytes after the end of the packed stream."""
         return self._stream.unused_data
 
 

@@ -80,6 +80,7 @@ class _Chunk:
     size: int
 
     def bad(self, message: str) -> DataError:
+        """Return the error to raise, with the key of the chunk as its place."""
         path = self.keys.source.path
         return DataError(message, path=path, place=f"chunk {self.key}", hint=_HINT)
 

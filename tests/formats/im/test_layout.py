@@ -17,8 +17,8 @@ from mfxarray.formats.im.layout import (
     EM_BLOCKS,
     IMAGE_TAIL,
     STRUCTS,
+    Field,
     clean_text,
-    field_bytes,
     mass_pointers,
     pack,
     unpack,
@@ -117,6 +117,12 @@ def test_tail_of_an_image_header_is_the_sum_of_its_records(layout: dict[str, Any
     names = ["Anal_param_nano", "Def_analysis_bis", "Anal_param", "Setup_soft"]
     names += ["Anal_param_nano_bis", "Header_image"]
     assert sum(layout[name]["size"] for name in names) == IMAGE_TAIL
+
+
+def field_bytes(field: Field) -> int:
+    codes = {"c": "s", "i2": "h", "i4": "i", "f8": "d"}
+    one = STRUCTS[field.kind].size if field.nested else struct.calcsize(codes[field.kind])
+    return one * field.count
 
 
 @pytest.mark.parametrize("name", STRUCTS)

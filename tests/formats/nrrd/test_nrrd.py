@@ -15,7 +15,7 @@ import mfxarray as mfx
 from mfxarray.errors import DataError
 from mfxarray.formats.nrrd.header import is_nrrd, read_nrrd_header
 from mfxarray.formats.nrrd.nrrd import EXACT
-from mfxarray.opening.nrrd import open_nrrd
+from mfxarray.opening.mims import open_mims
 from mfxarray.provenance import was_done
 from mfxarray.testing import assert_chunk_invariant, raise_if_computes
 from tests.formats.nrrd.nrrd_samples import FIELDS, KEYS, counts, header, nrrd_file, payload
@@ -23,7 +23,7 @@ from tests.formats.nrrd.nrrd_samples import FIELDS, KEYS, counts, header, nrrd_f
 
 def test_labels_and_attributes(tmp_path):
     with raise_if_computes():
-        found = open_nrrd(nrrd_file(tmp_path))
+        found = open_mims(nrrd_file(tmp_path))
     assert found.dims == ("frame", "detector", "y", "x")
     assert found.dtype == np.uint32
     np.testing.assert_array_equal(found.values, counts())
@@ -50,7 +50,7 @@ def test_the_real_file_equals_the_im_file(data_dir):
     folder = data_dir / "mims"
     facts = json.loads((folder / "facts.json").read_text())["RTIimage.openmims.nrrd"]
     with pytest.warns(UserWarning, match="dwell time of 1.526 ms is not believed"):
-        found = open_nrrd(folder / "RTIimage.openmims.nrrd")
+        found = open_mims(folder / "RTIimage.openmims.nrrd")
     image = mfx.open_mims(folder / "RTIimage.im")
     np.testing.assert_array_equal(found.values, image.values)
     assert found.dtype == image.dtype
@@ -85,17 +85,17 @@ def test_types_and_encodings(tmp_path, name, dtype, read, order, packed):
     fields = {**FIELDS, "type": name, "endian": order, "encoding": "gzip" if packed else "raw"}
     pixels = payload(counts(), sign + dtype)
     content = header(fields) + (gzip.compress(pixels) if packed else pixels)
-    found = open_nrrd(nrrd_file(tmp_path, content))
+    found = open_mims(nrrd_file(tmp_path, content))
     assert found.dtype == np.dtype(read)
     np.testing.assert_array_equal(found.values, counts())
-    floats = open_nrrd(tmp_path / "run.nrrd", integers=False)
+    floats = open_mims(tmp_path / "run.nrrd", integers=False)
     assert floats.dtype == np.float64
     np.testing.assert_array_equal(floats.values, counts())
 
 
 def test_windows_lines(tmp_path):
     path = nrrd_file(tmp_path, header(newline="\r\n") + payload(counts()))
-    np.testing.assert_array_equal(open_nrrd(path).values, counts())
+    np.testing.assert_array_equal(open_mims(path).values, counts())
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_what_is_no_count_is_refused_where_it_is_read(tmp_path, bad):
     values = counts().astype(float)
     values[2, 1, 3, 4] = bad
     fields = {**FIELDS, "type": "double"}
-    found = open_nrrd(nrrd_file(tmp_path, header(fields) + payload(values, ">f8")))
+    found = open_mims(nrrd_file(tmp_path, header(fields) + payload(values, ">f8")))
     with pytest.raises(DataError, match=r"no count \(frame 2, mass 1, pixel \(3, 4\)\).*integers="):
         found.compute()
     found.sel(detector=["12C", "SE"]).isel(frame=[0, 1])  # lazy
-    floats = open_nrrd(tmp_path / "run.nrrd", integers=False)
+    floats = open_mims(tmp_path / "run.nrrd", integers=False)
     np.testing.assert_array_equal(floats.values, values)
 
 
@@ -120,20 +120,20 @@ def test_negative_integers_are_no_counts(tmp_path, name, dtype):
     fields = {**FIELDS, "type": name}
     path = nrrd_file(tmp_path, header(fields) + payload(values, dtype))
     with pytest.raises(DataError, match="holds -1, which is no count"):
-        open_nrrd(path).compute()
-    np.testing.assert_array_equal(open_nrrd(path, integers=False).values, values)
+        open_mims(path).compute()
+    np.testing.assert_array_equal(open_mims(path, integers=False).values, values)
 
 
 def test_the_largest_counts(tmp_path):
     values = counts()
     values[0, 0, 0, :3] = [EXACT, EXACT - 1, 2**32 - 2**8]
-    found = open_nrrd(nrrd_file(tmp_path, header() + payload(values)))
+    found = open_mims(nrrd_file(tmp_path, header() + payload(values)))
     np.testing.assert_array_equal(found.values, values)
 
 
 def test_chunks_and_detectors(tmp_path):
     path = nrrd_file(tmp_path)
-    parts = [open_nrrd(path, chunk_bytes=size) for size in (1, 900, 10**6)]
+    parts = [open_mims(path, chunk_bytes=size) for size in (1, 900, 10**6)]
     assert [part.data.numblocks[0] for part in parts][::2] == [4, 1]
     assert_chunk_invariant(lambda part: part, parts)
     from mfxarray.chunked.shortcuts import select_detectors
@@ -144,10 +144,10 @@ def test_chunks_and_detectors(tmp_path):
 @pytest.mark.parametrize("roll", [(1, 1), "seed", (-2, 3)])
 def test_roll(tmp_path, roll):
     shift = (1, 1) if roll == "seed" else roll
-    found = open_nrrd(nrrd_file(tmp_path), roll=roll)
+    found = open_mims(nrrd_file(tmp_path), roll=roll)
     np.testing.assert_array_equal(found.values, np.roll(counts(), shift, (2, 3)))
     assert found.attrs["roll"] == list(shift)
-    assert open_nrrd(tmp_path / "run.nrrd", roll="auto").attrs["roll"] == [0, 0]
+    assert open_mims(tmp_path / "run.nrrd", roll="auto").attrs["roll"] == [0, 0]
 
 
 def test_corrections_of_openmims_are_recorded(tmp_path):
@@ -157,7 +157,7 @@ def test_corrections_of_openmims_are_recorded(tmp_path):
         "Mims_QSA_correction_applied": "false",
     }
     path = nrrd_file(tmp_path, header(keys=keys) + payload(counts() * 1.01))
-    found = open_nrrd(path, integers=False)
+    found = open_mims(path, integers=False)
     assert was_done(found.attrs, "correct_dead_time")
     assert not was_done(found.attrs, "correct_qsa")
 
@@ -172,11 +172,11 @@ def test_detached_header(tmp_path):
         (tmp_path / "pixels.raw").write_bytes(start + payload(counts()))
         text = header({**FIELDS, "data file": name, **skip})
         for content in (text, text.rstrip()):
-            found = open_nrrd(nrrd_file(tmp_path, content, "run.nhdr"))
+            found = open_mims(nrrd_file(tmp_path, content, "run.nhdr"))
             np.testing.assert_array_equal(found.values, counts())
     (tmp_path / "pixels.gz").write_bytes(gzip.compress(payload(counts())))
     text = header({**FIELDS, "encoding": "gz", "datafile": "pixels.gz"})
-    np.testing.assert_array_equal(open_nrrd(nrrd_file(tmp_path, text, "r.nhdr")).values, counts())
+    np.testing.assert_array_equal(open_mims(nrrd_file(tmp_path, text, "r.nhdr")).values, counts())
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_detached_pixels_elsewhere(tmp_path, name):
         place.write_bytes(payload(counts()))
     (inside / "link.raw").symlink_to(tmp_path / "secret.raw")
     with pytest.raises(DataError):
-        open_nrrd(nrrd_file(inside, header({**FIELDS, "data file": name}), "run.nhdr"))
+        open_mims(nrrd_file(inside, header({**FIELDS, "data file": name}), "run.nhdr"))
 
 
 LIES = [
@@ -225,13 +225,13 @@ LIES = [
 def test_headers_that_lie(tmp_path, lie):
     fields = {key: value for key, value in {**FIELDS, **lie}.items() if value is not None}
     with pytest.raises(DataError):
-        open_nrrd(nrrd_file(tmp_path, header(fields) + payload(counts())))
+        open_mims(nrrd_file(tmp_path, header(fields) + payload(counts())))
 
 
 def test_three_dimensions(tmp_path):
     fields = {**FIELDS, "dimension": "3", "sizes": "7 5 12"}
     with pytest.raises(DataError, match="columns, rows, planes, masses"):
-        open_nrrd(nrrd_file(tmp_path, header(fields) + payload(counts())))
+        open_mims(nrrd_file(tmp_path, header(fields) + payload(counts())))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_three_dimensions(tmp_path):
 def test_lines_that_make_no_sense(tmp_path, lines):
     content = header().rstrip() + b"\n" + lines.encode() + b"\n\n" + payload(counts())
     with pytest.raises(DataError, match=r"twice|says nothing"):
-        open_nrrd(nrrd_file(tmp_path, content))
+        open_mims(nrrd_file(tmp_path, content))
 
 
 def test_masses_that_do_not_fit(tmp_path):
@@ -250,7 +250,7 @@ def test_masses_that_do_not_fit(tmp_path):
         {**KEYS, "Mims_mass_numbers": "a b c"},
     ):
         with pytest.warns(UserWarning, match="masses"):
-            found = open_nrrd(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
+            found = open_mims(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
         assert len(set(found["detector"].values)) == 3
         assert np.isnan(found["mass"].values).all()
         np.testing.assert_array_equal(found.values, counts())
@@ -258,13 +258,13 @@ def test_masses_that_do_not_fit(tmp_path):
 
 def test_labels_that_repeat(tmp_path):
     keys = {**KEYS, "Mims_mass_symbols": "12C 12C -", "Mims_mass_numbers": "12.00 12.00 NaN"}
-    found = open_nrrd(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
+    found = open_mims(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
     assert list(found["detector"].values) == ["12C", "12C_2", "channel_3"]
 
 
 def test_bytes_behind_the_pixels(tmp_path):
     with pytest.warns(UserWarning, match="3 bytes after the pixels"):
-        found = open_nrrd(nrrd_file(tmp_path, header() + payload(counts()) + b"end"))
+        found = open_mims(nrrd_file(tmp_path, header() + payload(counts()) + b"end"))
     np.testing.assert_array_equal(found.values, counts())
 
 
@@ -275,9 +275,9 @@ def test_truncation(tmp_path, packed):
     content = header(fields) + (gzip.compress(pixels) if packed else pixels)
     for percent in range(0, 100, 2):
         with pytest.raises(DataError):
-            open_nrrd(nrrd_file(tmp_path, content[: len(content) * percent // 100]))
+            open_mims(nrrd_file(tmp_path, content[: len(content) * percent // 100]))
     with pytest.raises(DataError):
-        open_nrrd(nrrd_file(tmp_path, content[:-1]))
+        open_mims(nrrd_file(tmp_path, content[:-1]))
 
 
 def test_flipped_bytes(tmp_path):
@@ -289,7 +289,7 @@ def test_flipped_bytes(tmp_path):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = open_nrrd(nrrd_file(tmp_path, bytes(hostile)))
+                found = open_mims(nrrd_file(tmp_path, bytes(hostile)))
             assert found.nbytes <= 4 * len(content)
             found.compute()
         except DataError:
@@ -300,10 +300,10 @@ def test_gzip_bomb(tmp_path):
     fields = {**FIELDS, "encoding": "gzip"}
     bomb = header(fields) + gzip.compress(bytes(50 * 2**20))
     with pytest.raises(DataError, match="hold more bytes"):
-        open_nrrd(nrrd_file(tmp_path, bomb))
+        open_mims(nrrd_file(tmp_path, bomb))
     huge = header({**fields, "sizes": "32768 32768 999 7"}) + gzip.compress(bytes(100 * 2**20))
     with pytest.raises(DataError, match="200 times"):
-        open_nrrd(nrrd_file(tmp_path, huge))
+        open_mims(nrrd_file(tmp_path, huge))
     folder = tmp_path / "run.nrrd.mfxcache"
     assert os.listdir(folder) == []
 
@@ -322,5 +322,5 @@ def test_no_nrrd(tmp_path):
 def test_a_hostile_record_of_steps_is_no_record(tmp_path):
     for text in ("[", "{}", "[1]", '[{"step": 1}]', "[" * 9999, '[{"step": "x"}]'):
         keys = {**KEYS, "mfxarray_provenance": text}
-        found = open_nrrd(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
+        found = open_mims(nrrd_file(tmp_path, header(keys=keys) + payload(counts())))
         assert [step["step"] for step in json.loads(found.attrs["provenance"])] == ["open_mims"]

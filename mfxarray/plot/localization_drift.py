@@ -1,31 +1,37 @@
-"""The picture of a drift: the curve with its uncertainty, and how well pairs of windows agree."""
+"""The picture of the drift of localizations: its curve, and how well pairs of windows agree."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
+
+from mfxarray.plot.figures import new_figure
+from mfxarray.plot.panels import plain_text
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_drift"]
+__all__ = ["localization_drift"]
 
 Array = np.ndarray[Any, Any]
 
 _NM = 1e-9
 _COLORS = {"x": "C0", "y": "C1", "z": "C2"}
+_MOST_LARGE_DOTS = 200
 
 
-def draw_drift(drift: xr.Dataset) -> Figure:
+def localization_drift(drift: xr.Dataset, *, title: str = "") -> Figure:
     """Return a figure of a drift: curves, residuals of the pairs of windows, their contrast.
 
     Parameters
     ----------
     drift
         Result of `estimate_drift`.
+    title
+        Above all three pictures.
 
     Raises
     ------
@@ -34,18 +40,15 @@ def draw_drift(drift: xr.Dataset) -> Figure:
     """
     if "window_drift" not in drift or "pair_residual" not in drift:
         raise ValueError("this is no drift: give the result of estimate_drift")
-    # without pyplot: nothing has to be closed and no window system is needed
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 6.5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 6.5)
     places = figure.subplot_mosaic([["curve", "curve"], ["residual", "contrast"]])
     found = drift.compute()
     axes = [axis for axis in found["axis"].values.tolist() if _moves(found, axis)]
     _draw_curve(places["curve"], found, axes)
     _draw_residuals(places["residual"], found, axes)
     _draw_contrast(figure, places["contrast"], found)
+    if title:
+        figure.suptitle(plain_text(title))
     return figure
 
 
@@ -81,16 +84,18 @@ def _ranges(found: xr.Dataset, axes: list[str]) -> str:
 
 def _draw_residuals(place: Axes, found: xr.Dataset, axes: list[str]) -> None:
     distance = (found["pair_second"] - found["pair_first"]).values
+    size = 6 if len(distance) <= _MOST_LARGE_DOTS else 3
     rms = []
     for number, axis in enumerate(axes):
         residual = found["pair_residual"].sel(axis=axis).values / _NM
         color = _COLORS.get(axis, "C3")
         # side by side, not on top of each other
         at = distance + 0.25 * (number - (len(axes) - 1) / 2)
-        place.plot(at, residual, ".", color=color, ms=3, alpha=0.6)
+        place.plot(at, residual, ".", color=color, ms=size, alpha=0.6)
         known = residual[np.isfinite(residual)]
         rms.append(f"{axis} {np.sqrt((known**2).mean()) if len(known) else np.nan:.2f} nm")
     place.axhline(0, color="0.4", lw=0.8)
+    place.locator_params(axis="x", integer=True)
     place.set(xlabel="distance of the windows of a pair", ylabel="residual / nm")
     place.set_title(f"residuals of {found.sizes['pair']} pairs, rms {', '.join(rms)}", fontsize=10)
     place.grid(alpha=0.3)
@@ -106,4 +111,4 @@ def _draw_contrast(figure: Figure, place: Axes, found: xr.Dataset) -> None:
     step = -(-n // 8)
     place.set(xticks=range(0, n, step), yticks=range(0, n, step))
     middle = float(np.nanmedian(found["pair_contrast"].values))
-    place.set_title(f"peak above the next one by {middle:.0%} (median)", fontsize=10)
+    place.set_title(f"peak above the next one by {100 * middle:.0f} % (median)", fontsize=10)
