@@ -45,7 +45,11 @@ _HOMES = {
     "simulate_mims": "simulate.mims",
     "simulate_minflux": "simulate.minflux",
     "unpack": "writers.unpack",
+    "write_aligned": "stores.aligned",
+    "write_csv": "stores.csv_table",
+    "write_matlab_csv": "stores.csv_table",
     "write_minflux": "writers.write",
+    "write_vtu": "stores.vtu",
     "write_nrrd": "stores.nrrd",
 }
 

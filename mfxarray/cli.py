@@ -89,7 +89,7 @@ def _add_convert(commands: Any) -> None:
     files(
         convert,
         "OUT",
-        ".zarr or .parquet for a store; .npy .mat .json .msr .pmx .csv for other programs",
+        ".zarr or .parquet for a store; .npy .mat .json .msr .pmx .csv .vtu for other programs",
     )
     convert.add_argument(
         "--container",
@@ -100,6 +100,15 @@ def _add_convert(commands: Any) -> None:
         "--model",
         choices=("v1", "v2"),
         help="records nested (to m2205) or flat (from m2410); default as in FILE",
+    )
+    convert.add_argument(
+        "--layout",
+        choices=("pyminflux", "plain", "seed", "matlab"),
+        default="pyminflux",
+        help="columns of a .csv: as pyMINFLUX (default), all we have, or as the older tools",
+    )
+    convert.add_argument(
+        "--unit", choices=("m", "um", "nm"), default="m", help="of a .vtu for ParaView; default m"
     )
     running(convert)
     unpack = command(

@@ -130,6 +130,24 @@ def test_convert_localizations(files, here, capsys):
     np.testing.assert_array_equal(table["tid"], raw["tid"])
 
 
+@pytest.mark.parametrize("layout", ["plain", "seed", "matlab"])
+def test_convert_to_csv_layouts(files, here, capsys, layout):
+    _runs(capsys, "convert", files / "run.npy", "t.csv", "--layout", layout)
+    table = pd.read_csv("t.csv")
+    data = mfx.open_minflux(files / "run.npy").mfx.filter()
+    valid = int(data["selected"].sum())
+    assert len(table) == (data.mfx.traces().sizes["trace"] if layout == "seed" else valid)
+    images = _fails(capsys, "convert", files / "stack.im", "s.csv", "--layout", layout)
+    assert "for points" in images
+
+
+def test_convert_for_paraview(files, here, capsys):
+    _runs(capsys, "convert", files / "run.npy", "t.vtu", "--unit", "nm")
+    assert b'NumberOfPoints="' in Path("t.vtu").read_bytes()[:2000]
+    assert "exists already" in _fails(capsys, "convert", files / "run.npy", "t.vtu")
+    assert "for points" in _fails(capsys, "convert", files / "stack.im", "s.vtu")
+
+
 def test_convert_images(files, here, capsys):
     _runs(capsys, "convert", files / "stack.im", "s.zarr")
     np.testing.assert_array_equal(

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "assemble": {"formats", "records", "chunked"},
     "opening": {"assemble", "chunked", "formats", "records"},
     "engines": {"assemble", "formats", "opening"},
-    "stores": {"chunked", "formats", "writers"},
+    "stores": {"chunked", "formats", "minflux", "writers"},
     "simulate": {"formats", "kernels", "writers"},
     "testing": set(),
     "accessors": {"minflux", "mims", "plot", "stores", "writers"},

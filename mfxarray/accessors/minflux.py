@@ -147,3 +147,36 @@ class MfxAccessor(Shared):
         from mfxarray.stores.parquet import write_parquet
 
         write_parquet(self._data, path, overwrite=overwrite)
+
+    def to_csv(
+        self,
+        path: Path,
+        *,
+        layout: str = "plain",
+        position: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write a csv table; see `mfxarray.stores.csv_table.write_csv`."""
+        from mfxarray.stores.csv_table import write_csv
+
+        write_csv(self._data, path, layout=layout, position=position, overwrite=overwrite)
+
+    def to_matlab_csv(self, path: Path, *, overwrite: bool = False) -> Any:
+        """Write the three tables of MATLAB; see `mfxarray.stores.csv_table.write_matlab_csv`."""
+        from mfxarray.stores.csv_table import write_matlab_csv
+
+        return write_matlab_csv(self._data, path, overwrite=overwrite)
+
+    def to_vtu(
+        self, path: Path, *, unit: str = "m", overwrite: bool = False, **choices: Any
+    ) -> Any:
+        """Write points for ParaView; see `mfxarray.stores.vtu.write_vtu`."""
+        from mfxarray.stores.vtu import write_vtu
+
+        return write_vtu(self._data, path, unit=unit, overwrite=overwrite, **choices)
+
+    def to_aligned(self, path: Path, fit: Any = None, *, overwrite: bool = False) -> Any:
+        """Write washes as the Python seed does; see `mfxarray.stores.aligned.write_aligned`."""
+        from mfxarray.stores.aligned import write_aligned
+
+        return write_aligned(self._data, path, fit, overwrite=overwrite)

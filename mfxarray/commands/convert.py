@@ -23,7 +23,7 @@ __all__ = ["convert", "unpack_file"]
 _CONTAINERS = {"mat": "mat v5", "mat73": "mat v7.3", "zip": "zarr zip", "csv": "text"}
 # endings of what the vendor's and other programs read
 _VENDOR = (".npy", ".mat", ".json", ".msr", ".pmx", ".csv", ".zarr", ".zip")
-_OTHERS = (".parquet", ".tif", ".tiff", ".nrrd", ".nc")
+_OTHERS = (".parquet", ".vtu", ".tif", ".tiff", ".nrrd", ".nc")
 
 
 def unpack_file(arguments: Namespace) -> None:
@@ -47,6 +47,8 @@ def convert(arguments: Namespace) -> None:
     ending = Path(out).suffix.lower()
     if out.lower().endswith(".ome.zarr") or ending in (".tif", ".tiff", ".nrrd", ".nc"):
         _export(arguments, out)
+    elif ending == ".vtu" or (ending == ".csv" and arguments.layout != "pyminflux"):
+        _export_table(arguments, out)
     elif chosen or ending not in (".zarr", ".parquet"):
         _convert_to_vendor(arguments, out)
     else:
@@ -66,6 +68,24 @@ def _convert_to_vendor(arguments: Namespace, out: str) -> None:
             model=arguments.model,
             overwrite=arguments.overwrite,
         )
+
+
+def _export_table(arguments: Namespace, out: str) -> None:
+    from mfxarray.stores.csv_table import write_csv
+    from mfxarray.stores.vtu import write_vtu
+
+    data: Any = open_data(arguments)
+    if not {"localization", "trace"} & set(data.dims):
+        raise DataError(
+            "holds images, and these formats are for points",
+            path=arguments.file,
+            hint="Give an output that ends in .tif or .zarr.",
+        )
+    with client_of(arguments) as at, progress("writing", at):
+        if out.lower().endswith(".vtu"):
+            write_vtu(data, out, unit=arguments.unit, overwrite=arguments.overwrite)
+        else:
+            write_csv(data, out, layout=arguments.layout, overwrite=arguments.overwrite)
 
 
 def _convert_to_store(arguments: Namespace, out: str) -> None:
