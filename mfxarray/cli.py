@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from mfxarray._version import __version__
-from mfxarray.cli_options import bounds, command, file, files, hot, replacing, running
+from mfxarray.cli_options import bounds, command, file, files, hot, opening, replacing, running
 from mfxarray.display import safe_text
 from mfxarray.errors import MfxError
 
@@ -59,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_localizations(commands)
     _add_positions(commands)
+    _add_statistics(commands)
     _add_ions(commands)
     _add_demo(commands)
     _add_simulate(commands)
@@ -172,6 +173,27 @@ def _add_positions(commands: Any) -> None:
     for one in (washes, drift):
         one.add_argument("--picture", metavar="OUT.png", help="draw what was found")
         running(one)
+
+
+def _add_statistics(commands: Any) -> None:
+    stats = command(commands, "stats", "statistics:stats_files", "tell how good measurements are")
+    stats.add_argument("files", nargs="+", metavar="FILE", help="MINFLUX data, or stores of it")
+    stats.add_argument("--out", metavar="OUT.csv", help="a table, one row a file; or .parquet")
+    stats.add_argument("--picture", metavar="OUT.png", help="the page of a single file")
+    stats.add_argument("--preset", choices=("default", "seed", "paint21"), default="default")
+    stats.add_argument(
+        "--drift",
+        choices=("preset", "default", "seed", "paint21", "none"),
+        default="preset",
+        help="how the drift is found that is subtracted first; default that of --preset",
+    )
+    stats.add_argument("--ddof", choices=("0", "1", "python", "matlab"), default="1")
+    stats.add_argument(
+        "--keep-going", action="store_true", help="exit code 0 although some files failed"
+    )
+    opening(stats)
+    bounds(stats)
+    running(stats)
 
 
 def _add_ions(commands: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-__all__ = ["bound", "bounds", "command", "file", "files", "hot", "replacing", "running"]
+__all__ = ["bound", "bounds", "command", "file", "files", "hot", "opening", "replacing", "running"]
 
 
 def command(commands: Any, name: str, handler: str, text: str) -> argparse.ArgumentParser:
@@ -28,6 +28,11 @@ def file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="MINFLUX or NanoSIMS data, or a store written by mfxarray"
     )
+    opening(parser)
+
+
+def opening(parser: argparse.ArgumentParser) -> None:
+    """Add how a MINFLUX file is opened."""
     group = parser.add_argument_group("how a MINFLUX file is opened")
     group.add_argument("--dataset", metavar="NAME", help="one of several data sets, such as P1")
     group.add_argument(

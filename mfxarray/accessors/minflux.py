@@ -124,6 +124,12 @@ class MfxAccessor(Shared):
 
         return trace_precision(self._data, bounds, **parameters)
 
+    def statistics(self, **parameters: Any) -> xr.Dataset:
+        """Tell how good a measurement is; see `mfxarray.minflux.statistics_sheet.statistics`."""
+        from mfxarray.minflux.statistics_sheet import statistics
+
+        return statistics(self._data, **parameters)
+
     def photons(
         self,
         which: str = "last",

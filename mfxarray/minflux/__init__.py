@@ -20,6 +20,7 @@ _HOMES = {
     "lateral_bound": "crb",
     "load_filters": "filter_files",
     "save_filters": "filter_files",
+    "statistics_table": "sheet_table",
 }
 
 __all__ = sorted(_HOMES)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import find_peaks, medfilt
 
-from mfxarray.chunked.order_statistics import order_statistics
+from mfxarray.chunked.quantiles import quantiles
 from mfxarray.minflux.masks import Range, value_of_rows
 from mfxarray.minflux.rows import used_rows
 from mfxarray.schema import CFR_NOT_MEASURED
@@ -51,11 +51,11 @@ def spread_range(
     if not (np.isfinite(factor) and factor > 0):
         raise ValueError(f"factor must be above 0, not {factor!r}")
     values, used = _values(ds, field, iteration)
-    n, middle = order_statistics(values, used, [0.5])
+    n, middle = quantiles(values, used, [0.5]).compute().tolist()
     _need(n, field)
-    _, deviation = order_statistics(abs(values - float(middle[0])), used, [0.5])
-    half = factor * _TO_SIGMA * float(deviation[0])
-    return Range(field, float(middle[0]) - half, float(middle[0]) + half, iteration=iteration)
+    deviation = float(quantiles(abs(values - middle), used, [0.5]).compute()[1])
+    half = factor * _TO_SIGMA * deviation
+    return Range(field, middle - half, middle + half, iteration=iteration)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ def histogram_of(
         If no localization has a value.
     """
     values, used = _values(ds, field, iteration)
-    n, (low, first, third, high) = order_statistics(values, used, [0.0, 0.25, 0.75, 1.0])
+    found = quantiles(values, used, [0.0, 0.25, 0.75, 1.0])
+    n, low, first, third, high = found.compute().tolist()
     _need(n, field)
     width = 2 * (third - first) / n ** (1 / 3)
     bins = int(np.clip(np.ceil((high - low) / width), 1, _MOST_BINS)) if width > 0 else 1

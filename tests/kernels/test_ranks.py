@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfxarray.chunked.order_statistics import order_statistics
+from mfxarray.chunked.quantiles import quantiles as quantiles_of
 
 FRACTIONS = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0]
 
@@ -16,7 +16,8 @@ FRACTIONS = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0]
 def found_of(values, used=None, chunks=7, fractions=FRACTIONS):
     mask = np.ones(len(values), bool) if used is None else used
     arrays = (da.from_array(np.asarray(part), chunks=chunks) for part in (values, mask))
-    return order_statistics(*arrays, fractions)
+    n, *found = quantiles_of(*arrays, fractions).compute()
+    return int(n), found
 
 
 @pytest.mark.parametrize("chunks", [3, 100, 10_000])
