@@ -36,10 +36,16 @@ def with_pandas(tid: np.ndarray, xyz: np.ndarray, tim: np.ndarray) -> pd.DataFra
 def main() -> None:
     """Print the ratios at tenfold sizes."""
     from mfxarray.chunked.runs import index_runs
-    from mfxarray.chunked.traces import trace_moments
+    from mfxarray.chunked.traces import Reduction, trace_columns
     from mfxarray.jobs.warm import warm_kernels
-    from mfxarray.kernels.moments import Column, run_moments, run_starts
+    from mfxarray.kernels.moments import Column, join_pieces, piece_of, run_moments, run_starts
 
+    moments = Reduction(
+        lambda columns, starts: (run_moments(*columns, starts),),
+        lambda columns, offset: piece_of(*columns, offset),
+        lambda pieces: (join_pieces(pieces),),
+        ((float, Column.WIDTH),),
+    )
     options = arguments(__doc__)
     pool = ThreadPoolExecutor(2)
     warm_kernels()
@@ -57,7 +63,7 @@ def main() -> None:
             return index_runs(used, used, keys)
 
         def ours(used=used, keys=keys, columns=columns, index=index) -> np.ndarray:
-            return trace_moments(used, keys, *columns, index)[1].compute()
+            return trace_columns(moments, used, keys, columns, index)[-1].compute()
 
         half = int(np.searchsorted(tid, tid[len(tid) // 2]))
         halves = [slice(0, half), slice(half, None)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import dask.array as da
@@ -43,6 +45,20 @@ class BlockRuns:
     n_selected: int
     keys: Array
     lengths: Array
+
+    @cached_property
+    def rising(self) -> bool:
+        """Whether every run is of a later trace than the one before, as ids in files are."""
+        steps = np.diff(self.keys, axis=0)
+        later = steps[:, -1] > 0
+        for column in range(steps.shape[1] - 2, -1, -1):
+            later = (steps[:, column] > 0) | ((steps[:, column] == 0) & later)
+        return bool(later.all())
+
+    @cached_property
+    def n_used(self) -> int:
+        """Used rows of the block."""
+        return int(self.lengths.sum())
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,10 @@ class RunIndex:
     @cached_property
     def n_traces(self) -> int:
         """Number of traces, counting one that comes back after another as one."""
-        return _count_distinct(self.runs().keys)
+        if self._rising:
+            owned = (len(block.keys) - leads for block, (leads, _) in self._with_leads())
+            return sum(owned)
+        return len(np.unique(self.runs().keys, axis=0))
 
     def grouped(self, groups: Sequence[tuple[int, int]]) -> RunIndex:
         """Return the index of the same rows in blocks that join ranges of these."""
@@ -96,6 +115,41 @@ class RunIndex:
     @cached_property
     def places(self) -> tuple[BlockTraces, ...]:
         """For each block the traces of its runs, numbered in the order in which they begin."""
+        return self._places_of_rising() if self._rising else self._places_of_any()
+
+    @cached_property
+    def _rising(self) -> bool:
+        """Whether the traces of all rows rise, so that none comes back after another."""
+        ends = [block.keys[[0, -1]].tolist() for block in self.blocks if len(block.keys)]
+        borders = all(one[1] <= other[0] for one, other in pairwise(ends))
+        return borders and all(block.rising for block in self.blocks)
+
+    def _with_leads(self) -> Iterator[tuple[BlockRuns, tuple[bool, int]]]:
+        return zip(self.blocks, self.continuing(), strict=True)
+
+    def _places_of_rising(self) -> tuple[BlockTraces, ...]:
+        """Return the places where only the traces at the borders of blocks can be shared."""
+        firsts, number = [], 0
+        runs: Counter[int] = Counter()
+        rows: Counter[int] = Counter()
+        for block, (leads, _) in self._with_leads():
+            firsts.append(number - int(leads))
+            for run in {0, len(block.keys) - 1} if len(block.keys) else ():
+                runs[firsts[-1] + run] += 1
+                rows[firsts[-1] + run] += int(block.lengths[run])
+            number = firsts[-1] + len(block.keys)
+        found = []
+        for first, (block, (leads, before)) in zip(firsts, self._with_leads(), strict=True):
+            n_runs = len(block.keys)
+            ends = sorted({0, n_runs - 1}) if n_runs else []
+            shared = [run for run in ends if runs[first + run] > 1]
+            earlier = [before if leads and run == 0 else 0 for run in shared]
+            total = [rows[first + run] for run in shared]
+            columns = (np.array(part, np.int64) for part in (shared, earlier, total))
+            found.append(BlockTraces(n_runs, first, None, *columns))
+        return tuple(found)
+
+    def _places_of_any(self) -> tuple[BlockTraces, ...]:
         keys = np.concatenate([block.keys for block in self.blocks])
         lengths = np.concatenate([block.lengths for block in self.blocks])
         numbers = _numbered(keys, self.n_traces)
@@ -184,17 +238,6 @@ def starts_of(keys: Sequence[Array]) -> Array:
 def keys_at(keys: Sequence[Array], rows: Array) -> Array:
     """Return the keys at some rows side by side, shape (row, key column), int64."""
     return np.stack([key[rows].astype(np.int64) for key in keys], axis=1)
-
-
-def _count_distinct(keys: Array) -> int:
-    """Return the number of distinct rows; quick where they rise, as ids in files do."""
-    if len(keys) < 2:
-        return len(keys)
-    steps = np.diff(keys, axis=0)
-    rising = steps[:, -1] > 0
-    for column in range(keys.shape[1] - 2, -1, -1):
-        rising = (steps[:, column] > 0) | ((steps[:, column] == 0) & rising)
-    return len(keys) if rising.all() else len(np.unique(keys, axis=0))
 
 
 def _block_traces(numbers: Array, shared: Array, before: Array, total: Array) -> BlockTraces:

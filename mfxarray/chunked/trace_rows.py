@@ -23,6 +23,8 @@ from mfxarray.chunked.runs import BlockTraces, RunIndex, starts_of, used_only
 __all__ = [
     "TABLE_ROWS",
     "reduce_traces",
+    "rows_of_runs",
+    "shared_rows",
     "table_groups",
     "trace_places",
     "values_of_rows",
@@ -33,8 +35,8 @@ Array = np.ndarray[Any, Any]
 # numbers and how many of them belong to each trace
 Reduce = Callable[[list[Array], Array], tuple[Array, Array]]
 
-# traces in a block of the table
-TABLE_ROWS = 65_536
+# traces in a block of the table: its columns have a few MB then, and few tasks make it
+TABLE_ROWS = 2**19
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,20 @@ class _Part:
     shared: list[tuple[int, list[Array]]]
 
 
-def table_groups(index: RunIndex) -> tuple[list[tuple[int, int]], tuple[int, ...]]:
+def table_groups(
+    index: RunIndex, least: int | None = None
+) -> tuple[list[tuple[int, int]], tuple[int, ...]]:
     """Return which blocks make a block of the trace table, and the traces in each of these.
 
     A trace belongs to the block in which it begins; traces that come back make one single block.
+
+    Parameters
+    ----------
+    index
+        Result of `index_runs`.
+    least
+        Traces that a block of the table has at least where there are so many; `TABLE_ROWS` if not
+        given.
     """
     owned = [
         len(block.keys) - int(leads)
@@ -58,7 +70,7 @@ def table_groups(index: RunIndex) -> tuple[list[tuple[int, int]], tuple[int, ...
     ]
     if index.n_traces < sum(owned):
         return [(0, len(owned))], (index.n_traces,)
-    groups = group_small(owned, TABLE_ROWS)
+    groups = group_small(owned, TABLE_ROWS if least is None else least)
     return groups, tuple(sum(owned[start:stop]) for start, stop in groups)
 
 
@@ -80,7 +92,7 @@ def reduce_traces(
         Takes the columns of used rows and the first row of each trace; returns rows of ``width``
         numbers, shape (row, width), and how many belong to each trace, shape (trace,).
     used, keys
-        As for `mfxarray.chunked.traces.trace_moments`.
+        As for `mfxarray.chunked.traces.trace_columns`.
     columns
         What ``reduce`` needs, each of shape (row, ...).
     index
@@ -104,7 +116,7 @@ def reduce_traces(
         tasks[(f"{name}-parts", block)] = (split, blocks)
     groups, counts = table_groups(index)
     bounds = np.cumsum([0, *counts]).tolist()
-    shared, homes = _shared_rows(index.places)
+    shared, homes = shared_rows(index.places)
     for number, (start, stop) in enumerate(groups):
         traces = (bounds[number], bounds[number + 1])
         build = partial(_build, reduce=reduce, traces=traces, width=width)
@@ -115,7 +127,7 @@ def reduce_traces(
     return graph_array(name, tasks, inputs, (sizes or counts, (width,)), float)
 
 
-def _shared_rows(places: Sequence[BlockTraces]) -> tuple[Array, Array]:
+def shared_rows(places: Sequence[BlockTraces]) -> tuple[Array, Array]:
     """Return the traces that share rows between runs, and in which block each such run is."""
     numbers = [place.traces()[place.shared] for place in places]
     blocks = np.repeat(np.arange(len(places)), [len(part) for part in numbers])
@@ -135,12 +147,12 @@ def _reduce_block(blocks: list[Array], *, reduce: Reduce, n_keys: int, place: Bl
     ]
     whole = np.ones(len(starts), bool)
     whole[place.shared] = False
-    columns, starts = _rows_of(whole, columns, bounds)
+    columns, starts = rows_of_runs(whole, columns, bounds)
     rows, lengths = reduce(columns, starts)
     return _Part(numbers[whole], lengths, rows, shared)
 
 
-def _rows_of(whole: Array, columns: list[Array], bounds: Array) -> tuple[list[Array], Array]:
+def rows_of_runs(whole: Array, columns: list[Array], bounds: Array) -> tuple[list[Array], Array]:
     """Return the rows of some runs and where these begin, without a copy where they adjoin."""
     runs = np.flatnonzero(whole)
     if not len(runs):

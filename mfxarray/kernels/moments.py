@@ -30,6 +30,7 @@ __all__ = [
     "piece_of",
     "run_moments",
     "run_starts",
+    "run_sums",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -92,8 +93,29 @@ def run_moments(xyz: Array, tim: Array, starts: Array) -> Array:
         First row of each run, shape (run,); a run ends where the next one starts.
     """
     bounds = np.append(starts, len(xyz)).astype(np.int64)
-    out = np.empty((len(starts), Column.WIDTH))
+    # a row in memory for each moment: each is a variable of its own later, and quick to work with
+    out = np.empty((Column.WIDTH, len(starts)))
     _run_moments(np.ascontiguousarray(xyz), np.ascontiguousarray(tim), bounds, BLOCK, out)
+    return out.T
+
+
+def run_sums(values: Array, starts: Array) -> Array:
+    """Return the sum of each run of integers, shape (run,), int64.
+
+    Parameters
+    ----------
+    values
+        Shape (row,).
+    starts
+        First row of each run, shape (run,); a run ends where the next one starts.
+
+    Notes
+    -----
+    Twice as quick as ``np.add.reduceat``, which adds to int64 through a buffer.
+    """
+    bounds = np.append(starts, len(values)).astype(np.int64)
+    out = np.empty(len(starts), np.int64)
+    _run_sums(np.ascontiguousarray(values), bounds, out)
     return out
 
 
@@ -142,7 +164,7 @@ def merge_runs(runs: Array, group: Array, n_groups: int) -> Array:
         Number of the group of each run, shape (run,), 0 to ``n_groups`` - 1; none stays empty.
     """
     out = np.zeros((n_groups, Column.WIDTH))
-    _merge_runs(runs, np.asarray(group, np.int64), out)
+    _merge_runs(np.ascontiguousarray(runs), np.asarray(group, np.int64), out)
     return out
 
 
@@ -170,36 +192,46 @@ def _fill_starts(key, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _run_sums(values, bounds, out):  # type: ignore[no-untyped-def]
+    for run in range(len(out)):
+        total = np.int64(0)
+        for value in values[bounds[run] : bounds[run + 1]]:
+            total += np.int64(value)
+        out[run] = total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _run_moments(xyz, tim, bounds, block, out):  # type: ignore[no-untyped-def]
-    more = np.empty(out.shape[1])
+    own, more = np.empty((2, len(out)))
     for run in range(len(bounds) - 1):
         first, last = bounds[run], bounds[run + 1]
-        _block_moments(xyz, tim, first, min(first + block, last), out[run])
+        _block_moments(xyz, tim, first, min(first + block, last), own)
         for start in range(first + block, last, block):
             _block_moments(xyz, tim, start, min(start + block, last), more)
-            _merge(out[run], more)
+            _merge(own, more)
+        out[:, run] = own
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _block_moments(xyz, tim, start, stop, out):  # type: ignore[no-untyped-def]
-    # four sums side by side, so that none waits for the one before
+    # four sums side by side, so that none waits for the one before; slices counted from 0, because
+    # an index that may be negative costs a quarter of the time
     n = np.float64(stop - start)
+    points, times = xyz[start:stop], tim[start:stop]
     x = y = z = t = 0.0
-    low = high = tim[start]
-    for row in range(start, stop):
-        x += xyz[row, 0]
-        y += xyz[row, 1]
-        z += xyz[row, 2]
-        time = tim[row]
+    low = high = times[0]
+    for row in range(len(points)):
+        x += points[row, 0]
+        y += points[row, 1]
+        z += points[row, 2]
+        time = times[row]
         t += time
-        if time < low:
-            low = time
-        if time > high:
-            high = time
+        low = time if time < low else low
+        high = time if time > high else high
     x, y, z = x / n, y / n, z / n
     xx = yy = zz = 0.0
-    for row in range(start, stop):
-        dx, dy, dz = xyz[row, 0] - x, xyz[row, 1] - y, xyz[row, 2] - z
+    for row in range(len(points)):
+        dx, dy, dz = points[row, 0] - x, points[row, 1] - y, points[row, 2] - z
         xx += dx * dx
         yy += dy * dy
         zz += dz * dz

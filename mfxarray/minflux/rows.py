@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 import dask.array as da
@@ -55,7 +56,13 @@ def selected_rows(ds: xr.Dataset) -> da.Array:
     rows = dask_rows(ds["tid"])
     if "selected" in ds:
         return dask_rows(ds["selected"], rows)
-    return da.ones(rows.shape, chunks=rows.chunks, dtype=bool)
+    return _all_rows(rows.chunks[0])
+
+
+@lru_cache(maxsize=16)
+def _all_rows(chunks: tuple[int, ...]) -> da.Array:
+    # asked for several times in one operation; naming an array of many chunks takes a while
+    return da.ones(sum(chunks), chunks=(chunks,), dtype=bool)
 
 
 def used_rows(ds: xr.Dataset) -> da.Array:

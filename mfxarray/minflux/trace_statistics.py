@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mfxarray.kernels.moments import Column
+from mfxarray.chunked.traces import Reduction
+from mfxarray.kernels.moments import Column, Piece, join_pieces, piece_of, run_moments, run_sums
 from mfxarray.kernels.trace_medians import run_medians
 from mfxarray.kernels.trace_spreads import trace_spreads
 from mfxarray.schema import TRACES, Variable, by_name
@@ -17,12 +20,12 @@ __all__ = [
     "MEDIANS",
     "MOMENT_COLUMNS",
     "STATISTICS",
+    "Carried",
     "Convention",
-    "carried_columns",
     "convention_of",
     "gaps_to_next",
-    "moment_columns",
-    "reduce_rows",
+    "reduce_carried",
+    "reduce_moments",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -50,7 +53,7 @@ STATISTICS: dict[str, Variable] = by_name(
 )
 
 
-# what `moment_columns` returns: name, dtype and width
+# what `reduce_moments` gives: name, dtype and width
 MOMENT_COLUMNS: tuple[tuple[str, Any, int | None], ...] = (
     ("n", np.int64, None),
     ("centroid", float, 3),
@@ -102,25 +105,52 @@ def convention_of(ddof: int | str) -> Convention:
     raise ValueError(f"ddof must be 0 or 1, 'python' or 'matlab', not {ddof!r}")
 
 
-def moment_columns(
-    rows: Array, *, convention: Convention, axes: tuple[int, ...] | None
-) -> tuple[Array, ...]:
-    """Return the variables that come out of moments, in the order of `MOMENT_COLUMNS`.
+def reduce_moments(convention: Convention, axes: tuple[int, ...] | None) -> Reduction:
+    """Return how the columns named in `MOMENT_COLUMNS` are made of position and time.
 
     Parameters
     ----------
-    rows
-        Moments, shape (trace, 10), see `mfxarray.kernels.moments.Column`.
     convention
         How to count.
     axes
         Axes that were measured; those in which the localizations of a trace differ if None.
     """
+    finish = partial(_moment_columns, convention=convention, axes=axes)
+    return Reduction(
+        partial(_whole_moments, finish=finish),
+        _piece_of_moments,
+        partial(_join_moments, finish=finish),
+        tuple(part[1:] for part in MOMENT_COLUMNS),
+    )
+
+
+def _whole_moments(
+    columns: list[Array], starts: Array, *, finish: Callable[[Array], tuple[Array, ...]]
+) -> tuple[Array, ...]:
+    xyz, tim = (column.astype(float, copy=False) for column in columns)
+    return finish(run_moments(xyz, tim, starts))
+
+
+def _piece_of_moments(columns: list[Array], offset: int) -> Piece:
+    xyz, tim = (column.astype(float, copy=False) for column in columns)
+    return piece_of(xyz, tim, offset)
+
+
+def _join_moments(
+    pieces: list[Piece], *, finish: Callable[[Array], tuple[Array, ...]]
+) -> tuple[Array, ...]:
+    return finish(join_pieces(pieces))
+
+
+def _moment_columns(
+    rows: Array, *, convention: Convention, axes: tuple[int, ...] | None
+) -> tuple[Array, ...]:
+    """Return the variables that come out of moments, in the order of `MOMENT_COLUMNS`."""
     spread, pooled, error, pooled_error = trace_spreads(
         rows, convention.ddof, convention.single, convention.least, axes
     )
     start, end = rows[:, Column.START], rows[:, Column.END]
-    found = (
+    return (
         rows[:, Column.N].astype(np.int64),
         rows[:, Column.MEAN],
         spread,
@@ -132,7 +162,61 @@ def moment_columns(
         rows[:, Column.MEAN_TIME],
         end - start,
     )
-    return tuple(np.ascontiguousarray(part) for part in found)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A column that needs all rows of a trace at once.
+
+    Attributes
+    ----------
+    kind
+        "median", "sum" of integers, or "first".
+    missing
+        A number that counts as not measured.
+    """
+
+    kind: str
+    missing: float = float("nan")
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype of the column."""
+        return np.int64 if self.kind == "sum" else float
+
+    def __call__(self, column: Array, starts: Array) -> Array:
+        """Return one number a trace."""
+        if self.kind == "median":
+            return run_medians(column, starts, self.missing)
+        if self.kind == "sum":
+            return run_sums(column, starts)
+        return np.asarray(column[starts], float)
+
+
+def reduce_carried(kinds: Sequence[Carried]) -> Reduction:
+    """Return how columns are reduced one by one."""
+    return Reduction(
+        partial(_whole_carried, kinds=tuple(kinds)),
+        _rows_of_piece,
+        partial(_join_carried, kinds=tuple(kinds)),
+        tuple((kind.dtype, None) for kind in kinds),
+    )
+
+
+def _whole_carried(
+    columns: list[Array], starts: Array, *, kinds: tuple[Carried, ...]
+) -> tuple[Array, ...]:
+    return tuple(kind(column, starts) for kind, column in zip(kinds, columns, strict=True))
+
+
+def _rows_of_piece(columns: list[Array], offset: int) -> list[Array]:
+    # copies, so that they do not keep the block
+    return [column.copy() for column in columns]
+
+
+def _join_carried(pieces: list[list[Array]], *, kinds: tuple[Carried, ...]) -> tuple[Array, ...]:
+    columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+    return _whole_carried(columns, np.zeros(1, np.int64), kinds=kinds)
 
 
 def gaps_to_next(start: Array, end: Array, groups: Array) -> Array:
@@ -154,33 +238,21 @@ def gaps_to_next(start: Array, end: Array, groups: Array) -> Array:
     -----
     The seed takes traces in the order of their ids; where ids rise in time this is the same.
     """
-    steps = np.diff(np.column_stack([groups, start]), axis=0)
-    if len(start) and (steps >= 0).all():
-        order = np.arange(len(start))
-    else:
+    after = start[1:]
+    order: Array | slice = slice(None)
+    if not _in_order(start, groups):
         order = np.lexsort((end, start, *groups.T[::-1]))
+        start, end, groups, after = start[order], end[order], groups[order], start[order][1:]
+    gaps = after - end[:-1]
+    follows = gaps >= 0
+    for group in groups.T:
+        follows &= group[1:] == group[:-1]
     found = np.full(len(start), np.nan)
-    before, after = order[:-1], order[1:]
-    same = (groups[before] == groups[after]).all(axis=1)
-    gaps = start[after] - end[before]
-    found[before] = np.where(same & (gaps >= 0), gaps, np.nan)
+    found[order] = np.append(np.where(follows, gaps, np.nan), np.full(len(start[:1]), np.nan))
     return found
 
 
-def carried_columns(rows: Array, *, dtypes: tuple[Any, ...]) -> tuple[Array, ...]:
-    """Return the columns of a table in their own dtypes."""
-    return tuple(rows[:, place].astype(dtype) for place, dtype in enumerate(dtypes))
-
-
-def reduce_rows(
-    columns: list[Array], starts: Array, *, kinds: tuple[str, ...]
-) -> tuple[Array, Array]:
-    """Return one column a kind for each trace: "median", "sum" or "first" of its rows."""
-    found = np.empty((len(starts), len(kinds)))
-    for place, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
-        if kind == "median":
-            found[:, place] = run_medians(column, starts)
-        elif len(starts):
-            whole = np.add.reduceat(column, starts) if kind == "sum" else column[starts]
-            found[:, place] = whole
-    return found, np.ones(len(starts), np.int64)
+def _in_order(start: Array, groups: Array) -> bool:
+    """Tell whether traces rise in every group column and in time."""
+    columns = (start, *groups.T)
+    return all(bool((column[1:] >= column[:-1]).all()) for column in columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -12,9 +11,8 @@ import xarray as xr
 from dask.base import tokenize
 
 from mfxarray.chunked.blocks import graph_array
-from mfxarray.chunked.trace_columns import split_columns
-from mfxarray.chunked.trace_rows import reduce_traces
-from mfxarray.chunked.traces import trace_moments
+from mfxarray.chunked.runs import RunIndex
+from mfxarray.chunked.traces import trace_columns
 from mfxarray.minflux.photons import photons as photons_of
 from mfxarray.minflux.rows import (
     ROW,
@@ -28,11 +26,11 @@ from mfxarray.minflux.trace_statistics import (
     MEDIANS,
     MOMENT_COLUMNS,
     STATISTICS,
-    carried_columns,
+    Carried,
     convention_of,
     gaps_to_next,
-    moment_columns,
-    reduce_rows,
+    reduce_carried,
+    reduce_moments,
 )
 from mfxarray.provenance import record
 from mfxarray.schema import AXES, CFR_NOT_MEASURED
@@ -96,23 +94,23 @@ def traces(
     convention, wanted, medians = convention_of(ddof), _axis_numbers(axes), tuple(medians)
     keys, used = trace_keys(ds), used_rows(ds)
     position, tim = dask_rows(last_iteration_of(ds, "position"), used), dask_rows(ds["tim"], used)
-    names, rows = trace_moments(used, list(keys.values()), position, tim, index_of(ds))
-    make = partial(moment_columns, convention=convention, axes=wanted)
-    columns = split_columns(make, [rows], [part[1:] for part in MOMENT_COLUMNS])
+    index, names = index_of(ds), list(keys.values())
+    reduction = reduce_moments(convention, wanted)
+    columns = trace_columns(reduction, used, names, [position, tim], index)
+    named = dict(zip(keys, columns, strict=False))
+    columns = columns[len(keys) :]
     found = dict(zip((part[0] for part in MOMENT_COLUMNS), columns, strict=True))
     found["t_loc"] = found["duration"]
-    more = _carried(ds, used, list(keys.values()), medians, photons)
-    thread = more.pop("thi", None)
-    found["t_scan"] = _t_scan(found["start"], found["end"], names[:, :-1], thread)
+    more = _carried(ds, used, names, medians, photons, index)
+    groups = [data for name, data in named.items() if name != "tid"]
+    groups += [more.pop("thi")] if "thi" in more else []
+    found["t_scan"] = _t_scan(found["start"], found["end"], groups)
     found |= more
     variables = {
         name: (STATISTICS[name].dims, data, STATISTICS[name].attrs())
         for name, data in found.items()
     }
-    coords: dict[str, Any] = {
-        name: ("trace", names[:, column].astype(key.dtype), ds[name].attrs)
-        for column, (name, key) in enumerate(keys.items())
-    }
+    coords: dict[str, Any] = {name: ("trace", data, ds[name].attrs) for name, data in named.items()}
     coords["axis"] = ("axis", list(AXES), {"long_name": "axis of space"})
     # what is as usual is told by the variables
     parameters: dict[str, Any] = {"ddof": ddof}
@@ -140,63 +138,53 @@ def _carried(
     keys: list[da.Array],
     medians: tuple[str, ...],
     photons: str | None,
+    index: RunIndex,
 ) -> dict[str, da.Array]:
     """Return the statistics that need all rows of a trace at once."""
     unknown = sorted(set(medians) - set(MEDIANS))
     if unknown:
         raise ValueError(f"medians are known of {', '.join(MEDIANS)}, not of {unknown[0]!r}")
-    columns: dict[str, tuple[str, da.Array]] = {}
+    columns: dict[str, tuple[Carried, da.Array]] = {}
     for name in medians:
         values = _median_field(ds, name)
         if values is not None:
-            columns[f"{name}_median"] = ("median", values)
+            missing = CFR_NOT_MEASURED if name == "cfr" else float("nan")
+            columns[f"{name}_median"] = (Carried("median", missing), values)
     if photons is not None and "eco" in ds.variables:
-        columns["photons"] = ("sum", _photons(ds, photons))
+        columns["photons"] = (Carried("sum"), _photons(ds, photons))
     if "thi" in ds.variables and ds["thi"].dims == (ROW,):
-        columns["thi"] = ("first", dask_rows(ds["thi"]))
+        columns["thi"] = (Carried("first"), dask_rows(ds["thi"]))
     if not columns:
         return {}
-    kinds = tuple(kind for kind, _ in columns.values())
+    reduction = reduce_carried([kind for kind, _ in columns.values()])
     arrays = [values.rechunk({0: used.chunks[0]}) for _, values in columns.values()]
-    rows = reduce_traces(
-        partial(reduce_rows, kinds=kinds), used, keys, arrays, index_of(ds), width=len(kinds)
-    )
-    dtypes = tuple(np.int64 if kind == "sum" else float for kind in kinds)
-    make = partial(carried_columns, dtypes=dtypes)
-    parts = split_columns(make, [rows], [(dtype, None) for dtype in dtypes])
-    return dict(zip(columns, parts, strict=True))
+    found = trace_columns(reduction, used, keys, arrays, index)[len(keys) :]
+    return dict(zip(columns, found, strict=True))
 
 
 def _median_field(ds: xr.Dataset, name: str) -> da.Array | None:
-    """Return a field as floats with NaN where it was not measured, None if there is none."""
+    """Return a field with one number a localization, None if there is none."""
     if name not in ds.variables or (name == "cfr" and ds.attrs.get("cfr_iteration", 0) is None):
         return None
     field = last_iteration_of(ds, name)
     if field.dims != (ROW,):
         return None
-    values = dask_rows(field)
-    if name != "cfr":
-        return values
-    return da.where(values == CFR_NOT_MEASURED, np.nan, values)
+    return dask_rows(field)
 
 
 def _photons(ds: xr.Dataset, which: str) -> da.Array:
     """Return the photons of each localization; eco itself where there are no iterations."""
     if "iteration" not in ds["eco"].dims:
-        return dask_rows(ds["eco"]).astype(np.int64)
+        return dask_rows(ds["eco"])
     return dask_rows(photons_of(ds, which))
 
 
-def _t_scan(start: da.Array, end: da.Array, washes: da.Array, thread: da.Array | None) -> da.Array:
+def _t_scan(start: da.Array, end: da.Array, groups: list[da.Array]) -> da.Array:
     """Return the gaps between traces; one task sees the times of all."""
-    groups = [washes] if thread is None else [washes, thread]
     inputs = [start, end, *groups]
     name = f"t-scan-{tokenize(*inputs)}"
     tasks: dict[Any, Any] = {}
-    parts = [
-        [(array.name, block, *([0] * (array.ndim - 1))) for block in range(array.numblocks[0])]
-        for array in inputs
-    ]
+    parts = [[(array.name, block) for block in range(array.numblocks[0])] for array in inputs]
     tasks[f"{name}-all"] = (_all_gaps, parts)
     stops = np.cumsum(start.chunks[0]).tolist()
     for block, (size, stop) in enumerate(zip(start.chunks[0], stops, strict=True)):
@@ -205,9 +193,15 @@ def _t_scan(start: da.Array, end: da.Array, washes: da.Array, thread: da.Array |
 
 
 def _all_gaps(parts: list[list[Array]]) -> Array:
-    start, end, *groups = (np.concatenate(blocks) for blocks in parts)
-    columns = [np.atleast_2d(part.T).T.astype(np.int64) for part in groups]
-    return gaps_to_next(start, end, np.concatenate(columns, axis=1))
+    start, end, *groups = (_joined(blocks) for blocks in parts)
+    columns = [part.astype(np.int64) for part in groups]
+    return gaps_to_next(
+        start, end, np.column_stack([np.empty((len(start), 0), np.int64), *columns])
+    )
+
+
+def _joined(blocks: list[Array]) -> Array:
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def _piece(values: Array, start: int, stop: int) -> Array:

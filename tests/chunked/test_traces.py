@@ -11,9 +11,18 @@ from flox import groupby_reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mfxarray.chunked import traces as chunked_traces
 from mfxarray.chunked.runs import index_runs
-from mfxarray.chunked.traces import trace_moments
-from mfxarray.kernels.moments import BLOCK, Column
+from mfxarray.chunked.traces import Reduction, trace_columns
+from mfxarray.kernels.moments import BLOCK, Column, join_pieces, piece_of, run_moments
+
+# the rows of moments themselves as the one column of the table
+MOMENTS = Reduction(
+    lambda columns, starts: (run_moments(*columns, starts),),
+    lambda columns, offset: piece_of(*columns, offset),
+    lambda pieces: (join_pieces(pieces),),
+    ((float, Column.WIDTH),),
+)
 
 
 def data_of(lengths, seed=0, fraction=0.8):
@@ -27,10 +36,14 @@ def data_of(lengths, seed=0, fraction=0.8):
 class Table:
     """Keys and moments, computed."""
 
-    def __init__(self, keys, moments):
-        self.keys, self.moments = dask.compute(keys, moments, scheduler="sync")
-        assert self.keys.shape == keys.shape
-        assert self.moments.shape == moments.shape
+    def __init__(self, used, keys, position, tim, index):
+        columns = trace_columns(MOMENTS, used, keys, [position, tim], index)
+        *names, self.moments = dask.compute(*columns, scheduler="sync")
+        for one, wanted, key in zip(names, columns, keys, strict=False):
+            assert one.shape == wanted.shape
+            assert one.dtype == wanted.dtype == key.dtype
+        self.keys = np.stack(names, axis=1)
+        assert self.moments.shape == columns[-1].shape
 
     def tobytes(self):
         return self.keys.tobytes() + self.moments.tobytes()
@@ -45,7 +58,7 @@ def table_of(data, chunks):
     ]
     keys, position, tim = rest[:1], rest[1], rest[2]
     index = index_runs(used, used, keys)
-    return Table(*trace_moments(used, keys, position, tim, index))
+    return Table(used, keys, position, tim, index)
 
 
 def cut(n, *cuts):
@@ -116,6 +129,28 @@ def test_a_trace_that_comes_back_is_one_row(chunks):
     assert found.tobytes() == table_of((tid, xyz, tim, used), 30).tobytes()
 
 
+@pytest.mark.parametrize("least", [1, 20, 10**6])
+def test_several_blocks_of_the_table(least, monkeypatch):
+    monkeypatch.setattr(chunked_traces, "TABLE_ROWS", least)
+    data = data_of([*np.random.default_rng(3).geometric(0.1, 120), 2 * BLOCK, 3, BLOCK + 1])
+    assert table_of(data, 1000).tobytes() == table_of(data, 10**6).tobytes()
+
+
+@pytest.mark.parametrize("chunks", [7, 1000, 4500])
+def test_traces_in_any_order(chunks):
+    tid, xyz, tim, used = data_of([3, 5000, 1, 40, 6000, 40])
+    order = np.random.default_rng(1).permutation(len(tid))
+    # half of the rows shuffled, so that there are long runs and short ones
+    order[len(tid) // 2 :] = np.sort(order[len(tid) // 2 :])
+    data = (tid[order], xyz[order], tim[order], used[order])
+    one, many = table_of(data, 10**6), table_of(data, chunks)
+    assert one.tobytes() == many.tobytes()
+    for name, row in zip(one.keys[:, 0], one.moments, strict=True):
+        rows = data[3] & (data[0] == name)
+        whole = run_moments(data[1][rows], data[2][rows], np.zeros(1, np.int64))
+        assert row.tobytes() == whole.tobytes()
+
+
 def test_two_keys():
     tid, xyz, tim, used = data_of([6, 6], fraction=1.0)
     tid[:] = 4
@@ -124,7 +159,7 @@ def test_two_keys():
         da.from_array(part, chunks=(5, *part.shape[1:])) for part in (wash, tid, xyz, tim, used)
     ]
     index = index_runs(arrays[4], arrays[4], arrays[:2])
-    table = Table(*trace_moments(arrays[4], arrays[:2], *arrays[2:4], index))
+    table = Table(arrays[4], arrays[:2], *arrays[2:4], index)
     assert table.keys.tolist() == [[0, 4], [1, 4]]
     assert table[Column.N].tolist() == [6, 6]
 

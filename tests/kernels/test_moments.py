@@ -17,6 +17,7 @@ from mfxarray.kernels.moments import (
     piece_of,
     run_moments,
     run_starts,
+    run_sums,
 )
 
 
@@ -98,3 +99,15 @@ def test_starts_of_runs(values, dtype):
     key = np.array(values, dtype)
     wanted = [row for row in range(len(key)) if row == 0 or key[row] != key[row - 1]]
     assert run_starts(key).tolist() == wanted
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i4", "u4", "i8"])
+def test_sums_of_runs(dtype):
+    values = np.random.default_rng(0).integers(0, 200, 60).astype(dtype)
+    values[:3] = np.iinfo(dtype).max // 4
+    starts = np.array([0, 1, 7, 59])
+    found = run_sums(values, starts)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, np.add.reduceat(values.astype(np.int64), starts))
+    np.testing.assert_array_equal(run_sums(np.repeat(values, 2)[::2], starts), found)
+    assert run_sums(values[:0], starts[:0]).shape == (0,)

@@ -44,6 +44,23 @@ def test_density_far_apart_and_all_in_one_cell():
     np.testing.assert_allclose(neighbour_density(points, 1.0), 2, rtol=1e-4)
 
 
+def test_density_depends_neither_on_order_nor_on_far_points():
+    rng = np.random.default_rng(5)
+    points, group = rng.random((800, 3)), rng.integers(0, 2, 800)
+    all_of_them = neighbour_density(points, 0.2)
+    order = rng.permutation(800)
+    np.testing.assert_array_equal(neighbour_density(points[order], 0.2), all_of_them[order])
+    asked = points[:, 0] < 0.2
+    near = points[:, 0] < 0.2 + 2.5 * 0.2
+    np.testing.assert_array_equal(
+        neighbour_density(points[near], 0.2, asked[near]), np.where(asked, all_of_them, 0)[near]
+    )
+    apart = neighbour_density(points, 0.2, group=group)
+    for number in range(2):
+        one = group == number
+        np.testing.assert_array_equal(apart[one], neighbour_density(points[one], 0.2))
+
+
 def test_where_runs_settle():
     rng = np.random.default_rng(2)
     xyz = rng.normal(size=(40, 3)) * 1e-9

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mfxarray.kernels.trace_medians import run_medians
+from mfxarray.kernels.trace_medians import _SIZES, _middle_network, run_medians
 
 
 def one_by_one(values, starts):
@@ -57,3 +57,33 @@ def test_slices_of_records():
 def test_equal_values_and_sorted_ones():
     for values in (np.repeat([2.0, 1.0, 3.0], 60), np.arange(101.0), np.arange(100.0)[::-1]):
         assert run_medians(values, np.zeros(1, int)).tolist() == [np.median(values)]
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_networks_bring_the_middle_in_place(size):
+    # a network that is right for zeros and ones is right for all: any with n ones behave as these
+    rng = np.random.default_rng(size)
+    rows = np.array([rng.permutation(size) < ones for ones in range(size + 1) for _ in range(50)])
+    sorted_ones = np.sort(rows, axis=1)
+    for low, high in _middle_network(size):
+        pair = rows[:, [low, high]]
+        rows[:, low], rows[:, high] = pair.all(axis=1), pair.any(axis=1)
+    middle = [size // 2 - 1, size // 2]
+    np.testing.assert_array_equal(rows[:, middle], sorted_ones[:, middle])
+
+
+@pytest.mark.parametrize("n", [*range(1, 18), 31, 32, 33, 63, 64, 65, 127, 128, 129, 130])
+def test_every_length_with_some_missing(n):
+    rng = np.random.default_rng(n)
+    values = rng.integers(-3, 4, (70, n)).astype(float)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[:3] = -1.0
+    starts = np.arange(70) * n
+    for missing in (np.nan, -1.0):
+        wanted = one_by_one(np.where(values == missing, np.nan, values).ravel(), starts)
+        np.testing.assert_array_equal(run_medians(values.ravel(), starts, missing), wanted)
+
+
+def test_infinite_values():
+    values = np.array([np.inf, 1.0, 2.0, -np.inf, np.inf, np.inf, 3.0])
+    assert run_medians(values, np.array([0, 3, 4])).tolist() == [2.0, -np.inf, np.inf]

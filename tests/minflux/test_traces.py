@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dask
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import mfxarray as mfx
 from mfxarray.minflux.traces import traces
@@ -305,3 +307,46 @@ def test_nothing_left(tmp_path):
     empty = run.mfx.filter(efo=(1e12, None)).mfx.compact().mfx.traces().compute()
     assert empty.sizes["trace"] == 0
     assert empty["t_scan"].shape == (0,)
+
+
+@pytest.mark.parametrize("medians", [(), ("efo",)])
+def test_long_traces_in_any_chunks(medians):
+    rng = np.random.default_rng(0)
+    tid = np.repeat([3, 4, 5], [9000, 20, 5000])
+    n = len(tid)
+    data = xr.Dataset(
+        {
+            "position": (("localization", "axis"), rng.normal(size=(n, 3))),
+            "efo": ("localization", rng.normal(size=n)),
+            "eco": ("localization", rng.integers(0, 500, n).astype("i4")),
+            "thi": ("localization", (tid % 2).astype("u1")),
+        },
+        {"tid": ("localization", tid), "tim": ("localization", np.arange(n) * 1e-3)},
+    )
+    found = [
+        traces(data.chunk(localization=size), medians=medians).compute() for size in (n, 1000, 4097)
+    ]
+    for other in found[1:]:
+        assert_same_bits(found[0], other)
+    groups = pd.Series(data["eco"].values).groupby(tid)
+    np.testing.assert_array_equal(found[0]["photons"], groups.sum())
+    if medians:
+        wanted = pd.Series(data["efo"].values).groupby(tid).median()
+        np.testing.assert_array_equal(found[0]["efo_median"], wanted)
+
+
+def test_one_wanted_column_reads_no_other_field():
+    n = 40
+    data = xr.Dataset(
+        {"position": (("localization", "axis"), np.ones((n, 3)))},
+        {"tid": ("localization", np.arange(n) // 4), "tim": ("localization", np.arange(n) * 1.0)},
+    ).chunk(localization=10)
+    broken = da.map_blocks(_refuse, data["tim"].data, dtype=float, meta=np.empty(0))
+    table = traces(data.assign(efo=("localization", broken)))
+    assert table["n"].compute().values.tolist() == [4] * 10
+    with pytest.raises(ValueError, match="not wanted"):
+        table["efo_median"].compute()
+
+
+def _refuse(block):
+    raise ValueError("not wanted")
