@@ -74,12 +74,31 @@ def _add_show(commands: Any) -> None:
     )
     header.add_argument("file", metavar="FILE", help="of any kind of analysis, plain or packed")
     _add_convert(commands)
-    render = command(commands, "render", "show:render", "draw a picture")
-    files(render, "OUT", "ending in .png, .pdf or .svg")
+    _add_render(commands)
+
+
+def _add_render(commands: Any) -> None:
+    render = command(commands, "render", "rendering:render", "draw a picture, or write an image")
+    files(render, "OUT", "a picture .png .pdf .svg; of localizations also an image .tif .zarr")
     bounds(render)
-    render.add_argument("--axes", nargs=2, default=("x", "y"), metavar="AXIS", help="default x y")
-    render.add_argument("--pixel-nm", type=float, metavar="NM", help="size of a pixel (MINFLUX)")
     render.add_argument("--log", action="store_true", help="logarithmic colours (ion images)")
+    group = render.add_argument_group("localizations")
+    group.add_argument(
+        "--axes", nargs="+", default=("x", "y"), metavar="AXIS", help="two or three; default x y"
+    )
+    group.add_argument(
+        "--pixel-nm", type=float, metavar="NM", help="size of a pixel; of an image 1 by default"
+    )
+    group.add_argument(
+        "--kind",
+        choices=("histogram", "gaussian", "precision"),
+        help="count (default), or draw Gaussians as wide as --sigma-nm or as each is uncertain",
+    )
+    group.add_argument("--sigma-nm", type=float, metavar="NM", help="of Gaussians")
+    group.add_argument(
+        "--color", metavar="NAME", help="channel, wash, depth, time, or any variable"
+    )
+    group.add_argument("--traces", action="store_true", help="draw the centre of each trace")
     running(render)
 
 

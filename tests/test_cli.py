@@ -325,13 +325,37 @@ def test_that_a_stack_is_cleaned_and_aligned_once(files, here, capsys):
 
 
 @pytest.mark.parametrize(
-    "options", [["run.npy", "a.png", "--axes", "x", "z", "--pixel-nm", "8"], ["stack.im", "a.svg"]]
+    "options",
+    [
+        ["run.npy", "a.png", "--axes", "x", "z", "--pixel-nm", "8"],
+        ["run.npy", "b.png", "--kind", "gaussian", "--sigma-nm", "5", "--pixel-nm", "5"],
+        ["run.npy", "c.png", "--color", "time", "--pixel-nm", "5"],
+        ["run.npy", "d.png", "--traces", "--pixel-nm", "5"],
+        ["stack.im", "a.svg"],
+    ],
 )
 def test_render(files, here, capsys, options: list[str]):
     name, *rest = options
     _runs(capsys, "render", files / name, *rest)
     head = Path(rest[0]).read_bytes()[:5]
     assert head == (b"\x89PNG\r" if rest[0].endswith("png") else b"<?xml")
+
+
+def test_render_images(files, here, capsys):
+    valid = int(mfx.open_minflux(files / "run.npy").mfx.filter()["selected"].sum())
+    options = ["--pixel-nm", "5"]
+    _runs(capsys, "render", files / "run.npy", "a.tif", *options)
+    image = tifffile.imread("a.tif")
+    assert image.sum() == valid
+    _runs(capsys, "render", files / "run.npy", "a.ome.zarr", *options)
+    np.testing.assert_array_equal(zarr.open_group("a.ome.zarr", mode="r")["0"][0], image)
+    _runs(capsys, "render", files / "run.npy", "s.tif", "--axes", "x", "z", *options)
+    assert tifffile.imread("s.tif").sum() == valid
+    _runs(capsys, "render", files / "run.npy", "v.tif", "--axes", "x", "y", "z", "--pixel-nm", "20")
+    assert tifffile.imread("v.tif").ndim == 3
+    _runs(capsys, "render", files / "run.npy", "c.tif", "--color", "time", *options)
+    assert tifffile.imread("c.tif").shape == (2, *image.shape)
+    assert "to render" in _fails(capsys, "render", files / "stack.im", "s2.tif")
 
 
 def test_render_traces_and_bounds(files, here, capsys):

@@ -142,6 +142,12 @@ class MfxAccessor(Shared):
 
         return photons(self._data, which, sequence=sequence, iterations=iterations)
 
+    def render(self, **parameters: Any) -> xr.DataArray:
+        """Draw localizations; see `mfxarray.minflux.rendering.render`."""
+        from mfxarray.minflux.rendering import render
+
+        return render(self._data, **parameters)
+
     def scale_z(self, factor: float) -> xr.Dataset:
         """Scale z, once; see `mfxarray.minflux.scale_z.scale_z`."""
         from mfxarray.minflux.scale_z import scale_z

@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from distributed import Client
+    from matplotlib.figure import Figure
 
 __all__ = [
+    "PICTURES",
     "bounds_of",
     "check_output",
     "client_of",
     "open_data",
     "open_ions",
     "open_localizations",
+    "picture_of",
+    "save_picture",
     "summary_of_output",
 ]
 
 
+PICTURES = (".png", ".pdf", ".svg")
 _IONS = ("im", "packed im", "nrrd")
 
 
@@ -138,6 +143,27 @@ def check_output(arguments: Namespace, *endings: str) -> str:
         hint = "Give another path, or --overwrite to replace it."
         raise DataError("exists already", path=path, hint=hint)
     return str(path)
+
+
+def picture_of(arguments: Namespace) -> str | None:
+    """Return the path of --picture, if it may be written; to be asked before the long work.
+
+    Raises
+    ------
+    DataError
+        As `check_output`.
+    """
+    if arguments.picture is None:
+        return None
+    return check_output(Namespace(**{**vars(arguments), "out": arguments.picture}), *PICTURES)
+
+
+def save_picture(figure: Figure, path: str) -> None:
+    """Write a picture and say so."""
+    from mfxarray import plot
+
+    plot.save(figure, path)
+    print(summary_of_output(path))
 
 
 def summary_of_output(path: str) -> str:

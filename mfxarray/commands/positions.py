@@ -6,17 +6,21 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfxarray.commands.files import check_output, client_of, open_localizations, summary_of_output
+from mfxarray.commands.files import (
+    check_output,
+    client_of,
+    open_localizations,
+    picture_of,
+    save_picture,
+    summary_of_output,
+)
 from mfxarray.errors import DataError
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
 
 __all__ = ["drift_file", "register_files"]
-
-_PICTURES = (".png", ".pdf", ".svg")
 
 
 def register_files(arguments: Namespace) -> None:
@@ -28,7 +32,7 @@ def register_files(arguments: Namespace) -> None:
     from mfxarray.stores.zarr_store import write_zarr
 
     arguments.file = arguments.washes[0]
-    out, picture = check_output(arguments, ".zarr"), _picture_of(arguments)
+    out, picture = check_output(arguments, ".zarr"), picture_of(arguments)
     trees = [open_minflux_tree(path) for path in arguments.washes]
     beads = [
         one
@@ -42,7 +46,7 @@ def register_files(arguments: Namespace) -> None:
     print(f"registered {number(washes.sizes['localization'])} localizations of {len(beads)} washes")
     print(summary_of_output(out))
     if picture is not None:
-        _save(plot.beads(fit), picture)
+        save_picture(plot.beads(fit), picture)
 
 
 def drift_file(arguments: Namespace) -> None:
@@ -52,7 +56,7 @@ def drift_file(arguments: Namespace) -> None:
     from mfxarray.minflux.drift_correction import correct_drift
     from mfxarray.stores.zarr_store import write_zarr
 
-    out, picture = check_output(arguments, ".zarr"), _picture_of(arguments)
+    out, picture = check_output(arguments, ".zarr"), picture_of(arguments)
     data = open_localizations(arguments)
     with client_of(arguments) as at, progress("finding and subtracting the drift", at):
         drift = estimate_drift(
@@ -67,7 +71,7 @@ def drift_file(arguments: Namespace) -> None:
     print(f"drift over {drift.sizes['window']} windows: {told} along x, y, z")
     print(summary_of_output(out))
     if picture is not None:
-        _save(plot.localization_drift(drift, title=Path(arguments.file).name), picture)
+        save_picture(plot.localization_drift(drift, title=Path(arguments.file).name), picture)
 
 
 def _beads(tree: xr.DataTree, path: str) -> list[xr.Dataset]:
@@ -77,17 +81,3 @@ def _beads(tree: xr.DataTree, path: str) -> list[xr.Dataset]:
     if not found:
         raise DataError("holds no beads", path=path, hint="Register needs files with bead tracks.")
     return found
-
-
-def _picture_of(arguments: Namespace) -> str | None:
-    """Return the path of --picture, if it may be written; asked before the long work."""
-    if arguments.picture is None:
-        return None
-    return check_output(Namespace(**{**vars(arguments), "out": arguments.picture}), *_PICTURES)
-
-
-def _save(figure: Figure, path: str) -> None:
-    from mfxarray import plot
-
-    plot.save(figure, path)
-    print(summary_of_output(path))

@@ -1,20 +1,13 @@
-"""The commands that look: info and render."""
+"""The commands that look: info and header."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from mfxarray.commands.files import bounds_of, check_output, client_of, open_data, summary_of_output
-from mfxarray.errors import DataError
-from mfxarray.jobs.progress import progress
+from mfxarray.commands.files import open_data
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["header", "info", "render"]
+__all__ = ["header", "info"]
 
 
 def info(arguments: Namespace) -> None:
@@ -35,21 +28,6 @@ def header(arguments: Namespace) -> None:
     from mfxarray.mims.header import read_mims_header
 
     print(json.dumps(read_mims_header(arguments.file).to_dict(), indent=1, ensure_ascii=False))
-
-
-def render(arguments: Namespace) -> None:
-    """Write a picture of localizations, traces or ion images."""
-    from mfxarray import plot
-
-    out = check_output(arguments, ".png", ".pdf", ".svg")
-    data = open_data(arguments)
-    with (
-        client_of(arguments) as at,
-        progress("drawing", at),
-    ):
-        figure = _draw(data, arguments)
-    plot.save(figure, out)
-    print(summary_of_output(out))
 
 
 def _holds_several(arguments: Namespace) -> bool:
@@ -75,19 +53,3 @@ def _list(path: str) -> str:
         facts += [str(row[key]) for key in ("acquisition_date",) if row[key] is not None]
         lines.append(f"  {safe_text(label):<14}{safe_text(', '.join(facts))}")
     return "\n".join(lines)
-
-
-def _draw(data: Any, arguments: Namespace) -> Figure:
-    from mfxarray import plot
-    from mfxarray.minflux.filters import filter_localizations
-
-    title = Path(arguments.file).name
-    if "localization" in data.dims:
-        shown = filter_localizations(data, bounds=bounds_of(arguments))
-        pixel = None if arguments.pixel_nm is None else arguments.pixel_nm * 1e-9
-        return plot.localizations(shown, axes=arguments.axes, pixel_m=pixel, title=title)
-    if "trace" in data.dims:
-        return plot.traces(data, title=title)
-    if {"detector", "y", "x"} <= set(data.dims):
-        return plot.ion_images(data, log=arguments.log, title=title)
-    raise DataError(f"there is no picture for {tuple(data.dims)}", path=arguments.file)

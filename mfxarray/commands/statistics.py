@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfxarray.commands.files import (
+    PICTURES,
     bounds_of,
     check_output,
     client_of,
     open_localizations,
+    save_picture,
     summary_of_output,
 )
 from mfxarray.errors import DataError, MfxError
@@ -62,7 +64,7 @@ def _outputs(arguments: Namespace, files: list[str]) -> tuple[str | None, str | 
         raise ValueError(
             f"--picture draws the page of one file, not of {len(files)}; --out writes their table"
         )
-    wanted = ((arguments.out, (".csv", ".parquet")), (arguments.picture, (".png", ".pdf", ".svg")))
+    wanted = ((arguments.out, (".csv", ".parquet")), (arguments.picture, PICTURES))
     for out, endings in wanted:
         for path in files if out is not None else ():
             one = Namespace(out=out, file=path, overwrite=arguments.overwrite)
@@ -101,11 +103,9 @@ def _write(
         if notes:
             print(f"{safe_text(name)}: {safe_text(notes, 2000)}")
     if picture is not None:
-        from mfxarray.plot.figures import save
-        from mfxarray.plot.statistics import statistics as page
+        from mfxarray import plot
 
-        save(page(done[0][1], title=Path(done[0][0]).name), picture)
-        print(summary_of_output(picture))
+        save_picture(plot.statistics(done[0][1], title=Path(done[0][0]).name), picture)
     if out is not None:
         _write_table(rows, out, overwrite)
         print(summary_of_output(out))

@@ -29,6 +29,25 @@ def warm_kernels() -> None:
     _warm_registration()
     _warm_grouping()
     _warm_json()
+    _warm_rendering()
+
+
+def _warm_rendering() -> None:
+    from mfxarray.kernels.drawing import Drawing, add_parts, sort_block
+    from mfxarray.kernels.grids import Grid, Tiles
+    from mfxarray.kernels.rendering import add_points
+    from mfxarray.kernels.seed_rendering import seed_stamps
+
+    xyz, yes, amounts = np.zeros((2, 3)), np.ones(2, bool), np.ones((2, 1))
+    for axes in (2, 3):
+        grid = Grid((0.0,) * axes, (1.0,) * axes, (4,) * axes)
+        tiles, columns = Tiles(grid.solid()[2], (1, 1, 1)), (2, 1, 0)[-axes:]
+        add_points(np.zeros(grid.shape, np.uint32), xyz, yes, columns, grid)
+        for sigma in (None, (1.0,) * axes):
+            drawing = Drawing(grid, tiles, columns, sigma is not None, sigma, amounts=1)
+            parts = sort_block(drawing, (0, tiles.count), yes, xyz, None, amounts, None)
+            add_parts(drawing, 0, None, parts[:1])
+        seed_stamps(xyz, (1.0,) * axes, columns, grid)
 
 
 def _warm_json() -> None:
@@ -108,6 +127,7 @@ def _warm_hot_pixels(dtype: np.dtype[np.unsignedinteger]) -> None:  # type: igno
 
 def _warm_traces() -> None:
     from mfxarray.kernels.crb import effective_numbers
+    from mfxarray.kernels.moments import run_sums
     from mfxarray.kernels.trace_aggregation import group_starts, weighted_means
     from mfxarray.kernels.trace_density import neighbour_density
     from mfxarray.kernels.trace_known import known_rows
@@ -117,6 +137,8 @@ def _warm_traces() -> None:
 
     starts, xyz = np.array([0, 2]), np.zeros((4, 3))
     run_medians(np.zeros(4), starts)
+    for dtype in (np.int32, np.int64):
+        run_sums(np.zeros(4, dtype), starts)
     known_rows(np.ones(4, bool), xyz)
     trace_spreads(np.ones((2, 10)), 1, np.nan, 1, None)
     trace_spreads(np.ones((2, 10)), 1, np.nan, 1, (0, 1))

@@ -19,6 +19,8 @@ _HOMES = {
     "axial_bound": "crb",
     "lateral_bound": "crb",
     "load_filters": "filter_files",
+    "pixel_edges": "rendering",
+    "render": "rendering",
     "save_filters": "filter_files",
     "statistics_table": "sheet_table",
 }

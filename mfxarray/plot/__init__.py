@@ -16,6 +16,7 @@ from mfxarray.plot.points import localizations
 from mfxarray.plot.profiles import profile
 from mfxarray.plot.ratios import hsi, ratio_images
 from mfxarray.plot.regions import regions
+from mfxarray.plot.renderings import rendering
 from mfxarray.plot.statistics import statistics
 from mfxarray.plot.tables import traces
 
@@ -30,6 +31,7 @@ __all__ = [
     "profile",
     "ratio_images",
     "regions",
+    "rendering",
     "save",
     "statistics",
     "traces",

@@ -38,6 +38,8 @@ class Shown:
 
 def axis_names(stack: ImageStack) -> tuple[str, ...]:
     """Return the names of the axes; there is no time in images without frames."""
+    if stack.deep:
+        return "c", "z", "y", "x"
     return ("c", "y", "x") if stack.frames is None else ("t", "c", "y", "x")
 
 
@@ -83,13 +85,17 @@ def _axes(stack: ImageStack) -> list[dict[str, str]]:
 
 def _dataset(stack: ImageStack, level: int) -> dict[str, Any]:
     before = [1.0] * (len(axis_names(stack)) - 2)
+    start = [0.0] * len(before)
+    if stack.deep and stack.depth_um is not None:
+        # depths are not halved
+        before[-1], start[-1] = stack.depth_um
     step = stack.pixel_um or (1.0, 1.0)
     first = stack.first_um or (0.0, 0.0)
     factor = 2.0**level
     # places are those of pixel centres, which move when pixels grow
     shift = [at + (factor - 1) / 2 * size for at, size in zip(first, step, strict=True)]
     scale = {"type": "scale", "scale": before + [size * factor for size in step]}
-    moved = {"type": "translation", "translation": [0.0] * len(before) + shift}
+    moved = {"type": "translation", "translation": start + shift}
     return {"path": str(level), "coordinateTransformations": [scale, moved]}
 
 

@@ -18,7 +18,7 @@ from mfxarray.stores.image_stack import ImageStack, image_stack, printable
 from mfxarray.stores.ome_metadata import Shown, axis_names, group_attributes
 from mfxarray.stores.seal import staged
 from mfxarray.stores.tasks import Call, block_keys, in_order
-from mfxarray.stores.zarr_layout import encodings, plan_shards
+from mfxarray.stores.zarr_layout import TILE, encodings, plan_shards
 from mfxarray.stores.zarr_tasks import Folder
 
 __all__ = ["write_ome_zarr"]
@@ -30,6 +30,8 @@ _COARSER = ("mean", "sum")
 # values of a channel looked at for how bright to show it
 _LOOK = 65_536
 _TOP_PERCENT = 99.9
+# frames up to here are one shard
+_WHOLE_BYTES = 64 * 2**20
 
 
 def write_ome_zarr(
@@ -46,9 +48,9 @@ def write_ome_zarr(
     Parameters
     ----------
     data
-        Images with the dimensions y and x, with or without frames, and one more for channels
-        (detector). In a Dataset every variable adds channels: a ratio and its error, or counts
-        ("12C") and their variance ("12C variance").
+        Images with the dimensions y and x, with or without frames or depths z, and one more for
+        channels (detector). In a Dataset every variable adds channels: a ratio and its error, or
+        counts ("12C") and their variance ("12C variance").
     path
         Folder of the new image; by custom it ends in ``.ome.zarr``.
     levels
@@ -88,7 +90,7 @@ def write_ome_zarr(
         image, layout = _planned(stack)
         for level in range(levels):
             _create(folder, stack, image, layout, level)
-        write = partial(_write, str(folder), levels, coarser, stack.frames is not None)
+        write = partial(_write, str(folder), levels, coarser, _order(stack))
         (seen,) = compute(in_order(list(_calls(image, write)), [image]))
         shown = _merged(seen, stack.shape[1])
         attributes = group_attributes(stack, label, levels, shown, coarser)
@@ -103,20 +105,28 @@ def _planned(stack: ImageStack) -> tuple[da.Array, dict[str, Any]]:
     image = da.concatenate([part.astype(kind) for part in stack.parts], axis=1)
     table = xr.Dataset({"image": (_DIMS, image)})
     plan = plan_shards(table)
+    if plan["y"] * plan["x"] * kind.itemsize > _WHOLE_BYTES:
+        # one frame is held by a task, with what it is made of and its coarser copies
+        plan |= {dim: min(plan[dim], TILE) for dim in ("y", "x")}
     # "tasks": neighbours only; the peer-to-peer method would send all data through disks
     cut = da.rechunk(image, tuple(plan[dim] for dim in _DIMS), method="tasks")
     return cut, encodings(table, plan)["image"]
 
 
+def _order(stack: ImageStack) -> tuple[int, ...]:
+    """Return which of (frame, channel, y, x) are the axes of the stored image, in their order."""
+    if stack.deep:
+        return 1, 0, 2, 3
+    return (1, 2, 3) if stack.frames is None else (0, 1, 2, 3)
+
+
 def _create(
     folder: Path, stack: ImageStack, image: da.Array, layout: dict[str, Any], level: int
 ) -> None:
-    names = axis_names(stack)
-    first = len(_DIMS) - len(names)
-
     def lengths(values: tuple[int, ...]) -> tuple[int, ...]:
         rows_columns = (max(length >> level, 1) for length in values[2:])
-        return (*values[first:2], *rows_columns)
+        both = (*values[:2], *rows_columns)
+        return tuple(both[axis] for axis in _order(stack))
 
     shards = layout.get("shards")
     zarr.create_array(
@@ -128,7 +138,7 @@ def _create(
         shards=None if shards is None else lengths(shards),
         compressors=layout["compressors"],
         fill_value=0,
-        dimension_names=names,
+        dimension_names=axis_names(stack),
         zarr_format=3,
     )
 
@@ -144,7 +154,7 @@ def _write(
     folder: str,
     levels: int,
     coarser: str,
-    frames: bool,
+    order: tuple[int, ...],
     start: tuple[int, ...],
     blocks: list[Array],
 ) -> tuple[int, list[Shown]]:
@@ -160,7 +170,10 @@ def _write(
         # a chunk of zeros is stored too, so a missing file is always a fault
         whole = array.with_config({"write_empty_chunks": True})
         if block.size:
-            whole[region if frames else region[1:]] = block if frames else block[0]
+            # of images without frames the first axis has one entry
+            values = block if len(order) == 4 else block[0]
+            places = order if len(order) == 4 else (0, 1, 2)
+            whole[tuple(region[axis] for axis in order)] = values.transpose(places)
     return start[1], [_shown(image) for image in np.moveaxis(blocks[0], 1, 0)]
 
 

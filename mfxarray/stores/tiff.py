@@ -44,9 +44,9 @@ def write_tiff(
     Parameters
     ----------
     data
-        Images with the dimensions y and x, with or without frames, and one more for channels
-        (detector). In a Dataset every variable adds channels: a ratio and its error, or counts
-        ("12C") and their variance ("12C variance").
+        Images with the dimensions y and x, with or without frames or depths z, and one more for
+        channels (detector). In a Dataset every variable adds channels: a ratio and its error, or
+        counts ("12C") and their variance ("12C variance").
     path
         The new file.
     dtype
@@ -156,7 +156,8 @@ def _head(module: Any, path: str, stack: ImageStack, kind: np.dtype[Any], big: b
 def _description(stack: ImageStack) -> dict[str, Any]:
     """Return what ImageJ shows: unit, origin, a label for every image, all attributes."""
     # seven channels are all that ImageJ overlays in colours; in grey there may be any number
-    found: dict[str, Any] = {"axes": "TCYX", "mode": "grayscale", "loop": False}
+    axes = "ZCYX" if stack.deep else "TCYX"
+    found: dict[str, Any] = {"axes": axes, "mode": "grayscale", "loop": False}
     if stack.pixel_um is not None and stack.first_um is not None:
         found["unit"] = "um"
         origins = zip(("xorigin", "yorigin"), (1, 0), strict=True)
@@ -165,11 +166,14 @@ def _description(stack: ImageStack) -> dict[str, Any]:
             edge = 0.5 - stack.first_um[axis] / stack.pixel_um[axis]
             if abs(edge) > 1e-6:
                 found[name] = round(edge, 6)
+    if stack.deep and stack.depth_um is not None:
+        found["spacing"] = stack.depth_um[0]
     if stack.frames is None:
         found["Labels"] = list(stack.labels)
     else:
         numbers = stack.frames
-        found["Labels"] = [f"{name} - frame {n}" for n in numbers for name in stack.labels]
+        what = "depth" if stack.deep else "frame"
+        found["Labels"] = [f"{name} - {what} {n}" for n in numbers for name in stack.labels]
     text = json.dumps(stack.attrs, default=str, indent=1)
     found["Info"] = "\n".join(printable(line, len(line)) for line in text.splitlines())
     return found

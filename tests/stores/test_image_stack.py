@@ -95,3 +95,26 @@ def test_printable_labels(text: str) -> None:
     found.encode("utf-16")
     assert printable("x\ud800") == "x?"
     assert printable("12C 14N") == "12C 14N"
+
+
+def test_depths_and_metres() -> None:
+    places = {
+        "z": ("z", [1e-7, 3e-7, 5e-7], {"units": "m"}),
+        "y": ("y", np.arange(4) * 2e-9, {"units": "m"}),
+        "x": ("x", np.arange(5) * 3.0 + 1, {"units": "nm"}),
+    }
+    data = xr.DataArray(np.arange(60).reshape(3, 4, 5), places, ("z", "y", "x"), "counts")
+    found = image_stack(data)
+    assert found.shape == (3, 1, 4, 5)
+    assert found.deep
+    assert found.frames == (0, 1, 2)
+    assert found.depth_um == pytest.approx((0.2, 0.1))
+    assert found.pixel_um == pytest.approx((0.002, 0.003))
+    assert found.first_um == pytest.approx((0.0, 0.001))
+    np.testing.assert_array_equal(found.parts[0][:, 0], data.values)
+    channels = image_stack(data.expand_dims(wash=[4, 7]))
+    assert channels.shape == (3, 2, 4, 5)
+    assert channels.labels == ("4", "7")
+    assert image_stack(data.isel(z=0)).frames is None
+    with pytest.raises(ValueError, match="not both"):
+        image_stack(data.expand_dims("frame"))
