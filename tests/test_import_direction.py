@@ -59,8 +59,8 @@ ALLOWED: dict[str, set[str]] = {
         "stores",
         "writers",
     },
-    "cli": {"cli_options", "commands", "display"},
-    "cli_options": set(),
+    "cli": {"arguments", "commands", "display"},
+    "arguments": set(),
     "__main__": {"cli"},
     "__init__": {"accessors"},
 }

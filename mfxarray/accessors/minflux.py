@@ -7,13 +7,14 @@ from typing import Any
 
 import xarray as xr
 
-from mfxarray.accessors.shared import Path, Shared
+from mfxarray.accessors.analyses import Analyses
+from mfxarray.accessors.shared import Path
 
 __all__ = ["MfxAccessor"]
 
 
 @xr.register_dataset_accessor("mfx")
-class MfxAccessor(Shared):
+class MfxAccessor(Analyses):
     """Operations on MINFLUX localizations and traces."""
 
     def filter(
@@ -141,12 +142,6 @@ class MfxAccessor(Shared):
         from mfxarray.minflux.photons import photons
 
         return photons(self._data, which, sequence=sequence, iterations=iterations)
-
-    def render(self, **parameters: Any) -> xr.DataArray:
-        """Draw localizations; see `mfxarray.minflux.rendering.render`."""
-        from mfxarray.minflux.rendering import render
-
-        return render(self._data, **parameters)
 
     def scale_z(self, factor: float) -> xr.Dataset:
         """Scale z, once; see `mfxarray.minflux.scale_z.scale_z`."""

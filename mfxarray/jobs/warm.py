@@ -30,6 +30,17 @@ def warm_kernels() -> None:
     _warm_grouping()
     _warm_json()
     _warm_rendering()
+    _warm_channels()
+
+
+def _warm_channels() -> None:
+    from mfxarray.kernels.channel_labels import label_by_mixture, run_means, vote_runs
+    from mfxarray.kernels.mixture_1d import Binned, fit_gaussians
+
+    values, starts, parts = np.linspace(0.0, 1.0, _SIZE), np.zeros(1, np.int64), np.full(2, 0.5)
+    fit_gaussians(Binned(np.ones(_SIZE, np.int64), 0.0, 1.0), 2, starts=1)
+    vote_runs(label_by_mixture(values, parts, parts, parts, 0.5), starts, 2, 0.5)
+    run_means(values, starts)
 
 
 def _warm_rendering() -> None:

@@ -6,6 +6,10 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "assign_channels": "channels",
+    "choose_components": "channels",
+    "fit_mixture": "channels",
+    "photon_weighted": "channels",
     "Box": "masks",
     "Dense": "trace_masks",
     "Pattern": "crb",

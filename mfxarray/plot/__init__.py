@@ -8,6 +8,7 @@ matplotlib is imported when a picture is made.
 from __future__ import annotations
 
 from mfxarray.plot.beads import beads
+from mfxarray.plot.channels import channels
 from mfxarray.plot.figures import save
 from mfxarray.plot.images import ion_images
 from mfxarray.plot.ions import drift, hot_pixels, translations
@@ -22,6 +23,7 @@ from mfxarray.plot.tables import traces
 
 __all__ = [
     "beads",
+    "channels",
     "drift",
     "hot_pixels",
     "hsi",

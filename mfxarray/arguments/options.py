@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-__all__ = ["bound", "bounds", "command", "file", "files", "hot", "opening", "replacing", "running"]
+__all__ = [
+    "bound",
+    "bounds",
+    "command",
+    "file",
+    "files",
+    "hot",
+    "opening",
+    "picture",
+    "replacing",
+    "running",
+]
 
 
 def command(commands: Any, name: str, handler: str, text: str) -> argparse.ArgumentParser:
@@ -49,6 +60,11 @@ def opening(parser: argparse.ArgumentParser) -> None:
 def replacing(parser: argparse.ArgumentParser) -> None:
     """Add --overwrite."""
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+
+
+def picture(parser: argparse.ArgumentParser) -> None:
+    """Add --picture."""
+    parser.add_argument("--picture", metavar="OUT.png", help="draw what was found")
 
 
 def running(parser: argparse.ArgumentParser, *, overwrite: bool = True) -> None:

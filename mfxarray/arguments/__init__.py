@@ -1,0 +1,1 @@
+"""Arguments of the commands; nothing here imports what a command needs to run."""
