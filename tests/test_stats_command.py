@@ -44,6 +44,7 @@ def arguments(*paths: str, **more: object) -> Namespace:
         "ddof": "1",
         "bound": [],
         "keep_going": False,
+        "resolution": False,
         "overwrite": False,
         "cluster": "threads",
         "workers": 2,

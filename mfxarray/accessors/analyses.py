@@ -43,3 +43,33 @@ class Analyses(Shared):
         from mfxarray.minflux.channels import assign_channels
 
         return assign_channels(self._data, fit, **parameters)
+
+    def resolution(self, **parameters: Any) -> xr.Dataset:
+        """Correlate random halves; see `mfxarray.minflux.resolution.resolution`."""
+        from mfxarray.minflux.resolution import resolution
+
+        return resolution(self._data, **parameters)
+
+    def resolution_over_time(self, times: Any, **parameters: Any) -> xr.Dataset:
+        """Tell how it improves; see `mfxarray.minflux.resolution.resolution_over_time`."""
+        from mfxarray.minflux.resolution import resolution_over_time
+
+        return resolution_over_time(self._data, times, **parameters)
+
+    def split_emitters(self, method: str = "dbscan", **parameters: Any) -> xr.Dataset:
+        """Split traces of several emitters; see `mfxarray.minflux.splitting.split_emitters`."""
+        from mfxarray.minflux.splitting import split_emitters
+
+        return split_emitters(self._data, method, **parameters)
+
+    def clean_clusters(self, labels: Any = "cluster", **parameters: Any) -> xr.DataArray:
+        """Give a track one cluster; see `mfxarray.minflux.cluster_cleanup.clean_clusters`."""
+        from mfxarray.minflux.cluster_cleanup import clean_clusters
+
+        return clean_clusters(self._data, labels, **parameters)
+
+    def track_summary(self, **parameters: Any) -> xr.Dataset:
+        """Sum up each track; see `mfxarray.minflux.track_summary.track_summary`."""
+        from mfxarray.minflux.track_summary import track_summary
+
+        return track_summary(self._data, **parameters)

@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from mfxarray.arguments.options import bounds, command, files, picture, running
+from mfxarray.arguments.options import bounds, command, file, files, picture, running
 
 __all__ = ["add_analyses"]
 
 
 def add_analyses(commands: Any) -> None:
     """Add the commands."""
+    _add_resolution(commands)
     _add_unmix(commands)
+
+
+def _add_resolution(commands: Any) -> None:
+    one = command(
+        commands,
+        "resolution",
+        "resolution:resolution_file",
+        "tell the resolution by Fourier ring correlation",
+    )
+    file(one)
+    bounds(one)
+    group = one.add_argument_group("how halves are correlated")
+    group.add_argument("--means", action="store_true", help="of the means of traces")
+    group.add_argument(
+        "--pixel-nm", type=float, default=1.0, metavar="NM", help="size of a pixel; default 1"
+    )
+    group.add_argument(
+        "--split",
+        choices=("trace", "localization"),
+        help="what stays together in a half; default trace",
+    )
+    group.add_argument("--repeats", type=int, metavar="N", help="random splits; default 8")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the splits")
+    group.add_argument("--dimensions", type=int, choices=(2, 3), default=2)
+    group.add_argument("--preset", choices=("default", "seed"), default="default")
+    picture(one)
+    running(one)
 
 
 def _add_unmix(commands: Any) -> None:

@@ -84,6 +84,11 @@ def _add_statistics(commands: Any) -> None:
     )
     stats.add_argument("--ddof", choices=("0", "1", "python", "matlab"), default="1")
     stats.add_argument(
+        "--resolution",
+        action="store_true",
+        help="correlate random halves too, split by localization, as published figures are",
+    )
+    stats.add_argument(
         "--keep-going", action="store_true", help="exit code 0 although some files failed"
     )
     opening(stats)

@@ -84,10 +84,24 @@ def _sheet(path: str, arguments: Namespace, at: Client | None) -> xr.Dataset:
     ddof = int(arguments.ddof) if arguments.ddof.isdigit() else arguments.ddof
     drift = {"preset": None, "none": False}.get(arguments.drift, arguments.drift)
     with progress(f"counting {Path(path).name}", at):
-        sheet = statistics(data, preset=arguments.preset, ddof=ddof, drift=drift)
+        frc = _correlations(data) if arguments.resolution else None
+        sheet = statistics(data, preset=arguments.preset, ddof=ddof, drift=drift, frc=frc)
         # a picture is drawn of a single file; many would only fill memory
         kept = sheet if arguments.picture is not None else sheet.drop_vars("image")
         return kept.compute()
+
+
+def _correlations(data: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return what the page shows of the resolution, of localizations and of means of traces."""
+    from mfxarray.minflux.resolution import resolution
+    from mfxarray.minflux.traces import traces
+
+    means = traces(data, medians=(), photons=None)
+    points = {"localizations": data, "combined": means}
+    return {
+        name: resolution(of, split="localization" if of is data else None).load()
+        for name, of in points.items()
+    }
 
 
 def _write(

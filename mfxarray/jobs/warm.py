@@ -31,6 +31,41 @@ def warm_kernels() -> None:
     _warm_json()
     _warm_rendering()
     _warm_channels()
+    _warm_resolution()
+    _warm_splitting()
+
+
+def _warm_splitting() -> None:
+    from mfxarray.kernels.cluster_shapes import cluster_shapes
+    from mfxarray.kernels.mixtures import fit_mixture, mixture_from, responsibilities
+    from mfxarray.kernels.trace_labels import METHODS, SplitRules, run_spreads, split_runs
+    from mfxarray.kernels.variational import fit_variational, variational_from
+
+    points, one = np.arange(12.0).reshape(4, 3), np.zeros(1, np.int64)
+    run_spreads(points, one)
+    for method in METHODS:
+        split_runs(points, points[:, 0], (one, one), one, SplitRules(method), 0.0, np.ones(1))
+    resp = np.full((4, 2), 0.5)
+    responsibilities(points, mixture_from(points, resp))
+    fit_mixture(points, 2, start="random")
+    variational_from(points, resp, weight_prior=1.0)
+    fit_variational(points, 2, weight_prior=1.0)
+    cluster_shapes(points, one)
+
+
+def _warm_resolution() -> None:
+    from mfxarray.kernels.fourier_rings import Rings, half_spectrum, ring_coefficients, ring_sums
+    from mfxarray.kernels.halves import add_half, split_words
+
+    rings = Rings((4, 4), (1.0, 1.0), 0.25, 2)
+    spectrum = half_spectrum(np.zeros((4, 4), np.float32))
+    ring_sums(spectrum, spectrum, rings)
+    ring_coefficients(rings)
+    split_words(0, [np.arange(1)])
+    image, place = np.zeros((1, 1, 1), np.float32), np.zeros(1, np.int32)
+    step = np.zeros(0, np.int32)
+    for word in (np.uint8, np.uint16, np.uint32, np.uint64):
+        add_half(image, place, np.zeros(1, word), step, bits=(0, 0, 0), split=0, until=0)
 
 
 def _warm_channels() -> None:

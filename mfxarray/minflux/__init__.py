@@ -6,6 +6,18 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "clean_clusters": "cluster_cleanup",
+    "cluster_tracks": "cluster_statistics",
+    "colocalization_by_eps": "cluster_tables",
+    "events_per_cluster": "cluster_sizes",
+    "filter_clusters": "cluster_statistics",
+    "nearest_clusters": "cluster_sizes",
+    "size_statistics": "cluster_tables",
+    "sizes_by_eps": "cluster_tables",
+    "split_emitters": "splitting",
+    "split_events": "splitting",
+    "wash_counts": "cluster_statistics",
+    "wash_overlap": "cluster_statistics",
     "assign_channels": "channels",
     "choose_components": "channels",
     "fit_mixture": "channels",
@@ -25,6 +37,8 @@ _HOMES = {
     "load_filters": "filter_files",
     "pixel_edges": "rendering",
     "render": "rendering",
+    "ResolutionSettings": "resolution_settings",
+    "resolution_over_time": "resolution",
     "save_filters": "filter_files",
     "statistics_table": "sheet_table",
 }

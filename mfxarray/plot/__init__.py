@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from mfxarray.plot.beads import beads
 from mfxarray.plot.channels import channels
+from mfxarray.plot.cluster_maps import cluster_map
+from mfxarray.plot.clusters import clusters_page, shared_clusters
 from mfxarray.plot.figures import save
 from mfxarray.plot.images import ion_images
 from mfxarray.plot.ions import drift, hot_pixels, translations
@@ -18,12 +20,15 @@ from mfxarray.plot.profiles import profile
 from mfxarray.plot.ratios import hsi, ratio_images
 from mfxarray.plot.regions import regions
 from mfxarray.plot.renderings import rendering
+from mfxarray.plot.resolution import resolution, resolution_over_time
 from mfxarray.plot.statistics import statistics
 from mfxarray.plot.tables import traces
 
 __all__ = [
     "beads",
     "channels",
+    "cluster_map",
+    "clusters_page",
     "drift",
     "hot_pixels",
     "hsi",
@@ -34,7 +39,10 @@ __all__ = [
     "ratio_images",
     "regions",
     "rendering",
+    "resolution",
+    "resolution_over_time",
     "save",
+    "shared_clusters",
     "statistics",
     "traces",
     "translations",
