@@ -56,6 +56,12 @@ class Analyses(Shared):
 
         return resolution_over_time(self._data, times, **parameters)
 
+    def dbscan(self, *, eps: float, min_samples: int = 3, **parameters: Any) -> xr.DataArray:
+        """Find clusters by density; see `mfxarray.minflux.clusters.dbscan`."""
+        from mfxarray.minflux.clusters import dbscan
+
+        return dbscan(self._data, eps=eps, min_samples=min_samples, **parameters)
+
     def split_emitters(self, method: str = "dbscan", **parameters: Any) -> xr.Dataset:
         """Split traces of several emitters; see `mfxarray.minflux.splitting.split_emitters`."""
         from mfxarray.minflux.splitting import split_emitters

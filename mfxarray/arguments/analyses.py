@@ -11,8 +11,33 @@ __all__ = ["add_analyses"]
 
 def add_analyses(commands: Any) -> None:
     """Add the commands."""
+    _add_cluster(commands)
     _add_resolution(commands)
     _add_unmix(commands)
+
+
+def _add_cluster(commands: Any) -> None:
+    one = command(commands, "cluster", "clusters:cluster_file", "find clusters by density (DBSCAN)")
+    files(one, "OUT.zarr", "a folder for the points with their cluster, -1 for noise")
+    bounds(one)
+    group = one.add_argument_group("what a cluster is")
+    group.add_argument(
+        "--eps-nm", type=float, required=True, metavar="NM", help="neighbours are so near"
+    )
+    group.add_argument(
+        "--min-samples",
+        type=int,
+        default=3,
+        metavar="N",
+        help="neighbours of a core point, itself included; default 3",
+    )
+    group.add_argument("--traces", action="store_true", help="cluster the means of traces")
+    group.add_argument("--by", metavar="NAME", help="only within each wash, trace or channel")
+    group.add_argument(
+        "--dimensions", type=int, choices=(2, 3), help="2 for x and y alone; default all axes"
+    )
+    picture(one)
+    running(one)
 
 
 def _add_resolution(commands: Any) -> None:
