@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -90,25 +89,19 @@ def registered_rows(position: da.Array, times: da.Array, motion: Motion) -> da.A
     motion
         What is undone.
     """
-    common_rows([position.chunks[0], times.chunks[0]])
-    return da.blockwise(
-        partial(_undo, motion=motion),
-        "rc",
-        position,
-        "ra",
-        times,
-        "r",
-        new_axes={"c": 6},
-        align_arrays=False,
-        dtype=float,
-        meta=np.empty((0, 0)),
-    )
+    rows = common_rows([position.chunks[0], times.chunks[0]])
+    name = f"registered-{tokenize(position, times, motion)}"
+    # the motion stands beside the tasks: it may be large and travels once
+    tasks: dict[Any, Any] = {f"{name}-motion": motion}
+    for block in range(len(rows)):
+        parts = (position.name, block, 0), (times.name, block)
+        tasks[(name, block, 0)] = (_undo, *parts, f"{name}-motion")
+    return graph_array(name, tasks, (position, times), (rows, (6,)), float)
 
 
-def _undo(position: list[Array], times: Array, *, motion: Motion) -> Array:
+def _undo(position: Array, times: Array, motion: Motion) -> Array:
     """Return rows of x, y, z and their variances; NaN where nothing was measured."""
-    # dask hands over the blocks along the lost axis as a list, here of one
-    measured = position[0].astype(float, copy=False)
+    measured = position.astype(float, copy=False)
     found = np.concatenate(motion.undo(measured, times), axis=1)
     # aggregated exports hold zeros where there is no uncorrected position
     found[(measured[:, 0] == 0) & (measured[:, 1] == 0)] = np.nan

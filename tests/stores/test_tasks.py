@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import dask
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from dask.callbacks import Callback
 
+from mfxarray.stores import tasks
 from mfxarray.stores.tasks import block_keys, in_order
 
 
@@ -47,3 +49,49 @@ def most_alive(count: int) -> int:
 
 def test_memory_does_not_grow_with_the_table() -> None:
     assert most_alive(200) <= most_alive(20) + 4
+
+
+def test_what_feeds_one_call_is_part_of_it() -> None:
+    array = da.arange(20, chunks=5).map_blocks(np.sqrt)[::2]
+    calls: list[Any] = [(len, [key]) for key in block_keys(array).values()]
+    assert len(in_order(calls, [array]).dask) == 2 * len(calls) + 2
+
+
+def test_tasks_between_blocks_and_calls() -> None:
+    array = da.arange(20, chunks=5)
+    between = {("pair", n): (sum, [(array.name, n), (array.name, n + 1)]) for n in range(3)}
+    calls: list[Any] = [(lambda blocks: int(blocks[0].sum()), [key]) for key in between]
+    assert in_order(calls, [array], between).compute() == [45, 95, 145]
+
+
+def test_no_call_runs_far_ahead() -> None:
+    """A slow first call lets only a few others begin, and only their blocks be made."""
+    made: list[int] = []
+
+    def make(block: np.ndarray) -> np.ndarray:
+        made.append(int(block[0]))
+        return block
+
+    slow, seen = threading.Event(), []
+
+    def first(blocks: list[Any]) -> None:
+        slow.wait(0.5)
+        seen.append(len(made))
+
+    array = da.arange(100, chunks=1).map_blocks(make, meta=np.empty(0, int))
+    keys = list(block_keys(array).values())
+    calls: list[Any] = [(first, keys[:1]), *((len, [key]) for key in keys[1:])]
+    with dask.config.set(scheduler="threads", num_workers=3):
+        in_order(calls, [array]).compute()
+    assert len(made) == 100
+    assert 1 <= seen[0] <= 6
+
+
+@pytest.mark.cluster
+def test_threads_of_a_cluster_count() -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 3, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, **options) as cluster, cluster.get_client():
+        assert tasks._threads() == 3
+    with dask.config.set(scheduler="threads", num_workers=5):
+        assert tasks._threads() == 5

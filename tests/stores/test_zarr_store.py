@@ -18,6 +18,7 @@ from mfxarray.stores import zarr_layout
 from mfxarray.stores.seal import SEAL_NAME
 from mfxarray.stores.zarr_layout import encodings, plan_shards
 from mfxarray.stores.zarr_store import open_zarr, open_zarr_array, write_zarr
+from mfxarray.stores.zarr_tasks import Folder, shard_tasks
 from tests.stores.killed import kill_writer
 from tests.stores.samples import BlockFailedError, assert_same, failing, ions, names, table
 
@@ -95,6 +96,44 @@ def test_each_source_block_is_read_once(tmp_path: Path) -> None:
     data = xr.Dataset({"a": ("localization", rows[:, 0]), "b": ("localization", rows[:, 1])})
     write_zarr(data, tmp_path / "a.zarr")
     assert len(calls) == 3
+
+
+def test_tasks_are_few(tmp_path: Path, small_shards: None) -> None:
+    """Blocks that lie across shards cost two tasks, however many variables there are."""
+    data = table(960, 40).drop_vars(["axis", "colour"])
+    shards, blocks = 960 // 32, 960 // 40
+    plan = plan_shards(data)
+    (tmp_path / "a").mkdir()
+    graph = shard_tasks(data, tmp_path / "a", plan).dask
+    assert len(graph) <= 2 * (shards + blocks)
+
+
+def wide(n: int) -> xr.Dataset:
+    """Return rows that are not the first axis, two chunked axes, and no axis at all."""
+    rng = np.random.default_rng(1)
+    return xr.Dataset(
+        {
+            "turned": (("axis", "localization"), rng.random((3, n))),
+            "grid": (("localization", "trace"), rng.random((n, 70))),
+            "one": ((), 3.5),
+            "name": ("localization", np.array(["a", "µ", ""] * n)[:n].astype(object)),
+        }
+    ).chunk(localization=(7, 0, n - 7), trace=30, axis=2)
+
+
+@pytest.mark.parametrize("n", [20, 90])
+def test_every_way_to_cut_arrays(tmp_path: Path, small_shards: None, n: int) -> None:
+    data = wide(n)
+    lazy = data.assign(one=((), da.from_array(np.array(3.5))))
+    write_zarr(lazy, tmp_path / "a.zarr")
+    assert_same(open_zarr(tmp_path / "a.zarr").compute(), data.compute())
+
+
+def test_a_removed_folder_stays_away(tmp_path: Path) -> None:
+    """A task that outlives a failed write must not bring its folder back."""
+    with pytest.raises(FileNotFoundError):
+        zarr.open_array(Folder(tmp_path / "gone"), path="a", mode="r+", zarr_format=3)
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["counts", None])
@@ -300,7 +339,10 @@ def test_cluster_writes_the_same_bytes(tmp_path: Path) -> None:
         assert_same(open_zarr(tmp_path / "cluster.zarr").compute(), table().compute())
         with pytest.raises(BlockFailedError):
             write_zarr(failing(), tmp_path / "failed.zarr")
-    assert names(tmp_path) == ["cluster.zarr", "threads.zarr"]
+        kept = table().persist()
+        write_zarr(kept, tmp_path / "kept.zarr")
+        assert_same(open_zarr(tmp_path / "kept.zarr").compute(), table().compute())
+    assert names(tmp_path) == ["cluster.zarr", "kept.zarr", "threads.zarr"]
     for path in (tmp_path / "threads.zarr").rglob("*"):
         other = tmp_path / "cluster.zarr" / path.relative_to(tmp_path / "threads.zarr")
         assert path.is_dir() or path.read_bytes() == other.read_bytes()
