@@ -44,6 +44,7 @@ _HOMES = {
     "set_options": "options",
     "simulate_mims": "simulate.mims",
     "simulate_minflux": "simulate.minflux",
+    "simulate_pores": "simulate.minflux_pores",
     "unpack": "writers.unpack",
     "write_aligned": "stores.aligned",
     "write_csv": "stores.csv_table",

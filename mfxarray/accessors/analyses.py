@@ -79,3 +79,51 @@ class Analyses(Shared):
         from mfxarray.minflux.track_summary import track_summary
 
         return track_summary(self._data, **parameters)
+
+    def local_density(self, **parameters: Any) -> xr.Dataset:
+        """Count neighbours; see `mfxarray.minflux.density.local_density`."""
+        from mfxarray.minflux.density import local_density
+
+        return local_density(self._data, **parameters)
+
+    def nearest_neighbour(self, **parameters: Any) -> xr.Dataset:
+        """Find the nearest neighbour; see `mfxarray.minflux.density.nearest_neighbour`."""
+        from mfxarray.minflux.density import nearest_neighbour
+
+        return nearest_neighbour(self._data, **parameters)
+
+    def fit_circles(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
+        """Fit a circle to each cluster; see `mfxarray.minflux.structures.fit_circles`."""
+        from mfxarray.minflux.structures import fit_circles
+
+        return fit_circles(self._data, clusters, **parameters)
+
+    def find_pores(self, **parameters: Any) -> xr.Dataset:
+        """Find and fit nuclear pores; see `mfxarray.minflux.pores.find_pores`."""
+        from mfxarray.minflux.pores import find_pores
+
+        return find_pores(self._data, **parameters)
+
+    def pore_of_points(self, pores: xr.Dataset, **parameters: Any) -> xr.DataArray:
+        """Name the nearest pore; see `mfxarray.minflux.pores.pore_of_points`."""
+        from mfxarray.minflux.pores import pore_of_points
+
+        return pore_of_points(self._data, pores, **parameters)
+
+    def average_pores(self, pores: xr.Dataset, **parameters: Any) -> xr.DataArray:
+        """Lay pores over each other; see `mfxarray.minflux.pore_average.average_pores`."""
+        from mfxarray.minflux.pore_average import average_pores
+
+        return average_pores(self._data, pores, **parameters)
+
+    def find_aggregates(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
+        """Find bead-like clusters; see `mfxarray.minflux.aggregates.find_aggregates`."""
+        from mfxarray.minflux.aggregates import find_aggregates
+
+        return find_aggregates(self._data, clusters, **parameters)
+
+    def filament_widths(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
+        """Measure filaments; see `mfxarray.minflux.filaments.filament_widths`."""
+        from mfxarray.minflux.filaments import filament_widths
+
+        return filament_widths(self._data, clusters, **parameters)

@@ -33,6 +33,21 @@ def warm_kernels() -> None:
     _warm_channels()
     _warm_resolution()
     _warm_splitting()
+    _warm_structures()
+
+
+def _warm_structures() -> None:
+    from mfxarray.kernels.angular_order import angular_sites
+    from mfxarray.kernels.centrelines import centreline
+    from mfxarray.kernels.circles import fit_circles
+    from mfxarray.kernels.two_levels import two_levels
+
+    starts = np.zeros(1, np.int64)
+    corners = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    fit_circles(corners, starts)
+    angular_sites(corners[:, 0], starts, np.ones(1))
+    two_levels(corners[:, 0], starts)
+    centreline(corners, 1.0)
 
 
 def _warm_splitting() -> None:

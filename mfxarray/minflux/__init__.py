@@ -6,6 +6,14 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "OutsideClusters": "aggregates",
+    "PoreGates": "pore_gates",
+    "accepted_pores": "pores",
+    "local_density": "density",
+    "nearest_neighbour": "density",
+    "outside_aggregates": "aggregates",
+    "points_in_pores": "pore_average",
+    "voronoi_density": "density",
     "clean_clusters": "cluster_cleanup",
     "cluster_tracks": "cluster_statistics",
     "colocalization_by_eps": "cluster_tables",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import mfxarray.minflux.trace_masks  # noqa: F401  its conditions can be in a file
+import mfxarray.minflux.aggregates
+import mfxarray.minflux.trace_masks  # noqa: F401  conditions of both can be in a file
 from mfxarray.errors import DataError
 from mfxarray.minflux.conditions import Condition
 

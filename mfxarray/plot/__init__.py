@@ -22,6 +22,12 @@ from mfxarray.plot.regions import regions
 from mfxarray.plot.renderings import rendering
 from mfxarray.plot.resolution import resolution, resolution_over_time
 from mfxarray.plot.statistics import statistics
+from mfxarray.plot.structures import (
+    filament_profiles,
+    pore_average,
+    pore_map,
+    pore_statistics,
+)
 from mfxarray.plot.tables import traces
 
 __all__ = [
@@ -30,11 +36,15 @@ __all__ = [
     "cluster_map",
     "clusters_page",
     "drift",
+    "filament_profiles",
     "hot_pixels",
     "hsi",
     "ion_images",
     "localization_drift",
     "localizations",
+    "pore_average",
+    "pore_map",
+    "pore_statistics",
     "profile",
     "ratio_images",
     "regions",
