@@ -12,7 +12,7 @@ __all__ = ["Analyses"]
 
 
 class Analyses(Shared):
-    """What is found out from localizations or traces that were filtered and corrected."""
+    """Images, resolution, channels, clusters and colocalization."""
 
     def render(self, **parameters: Any) -> xr.DataArray:
         """Draw localizations; see `mfxarray.minflux.rendering.render`."""
@@ -92,38 +92,32 @@ class Analyses(Shared):
 
         return nearest_neighbour(self._data, **parameters)
 
-    def fit_circles(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
-        """Fit a circle to each cluster; see `mfxarray.minflux.structures.fit_circles`."""
-        from mfxarray.minflux.structures import fit_circles
+    def colocalize(self, **parameters: Any) -> xr.Dataset:
+        """Count channels in joint clusters; see `mfxarray.minflux.colocalization.colocalize`."""
+        from mfxarray.minflux.colocalization import colocalize
 
-        return fit_circles(self._data, clusters, **parameters)
+        return colocalize(self._data, **parameters)
 
-    def find_pores(self, **parameters: Any) -> xr.Dataset:
-        """Find and fit nuclear pores; see `mfxarray.minflux.pores.find_pores`."""
-        from mfxarray.minflux.pores import find_pores
+    def pair_correlation(self, **parameters: Any) -> xr.Dataset:
+        """Count pairs by distance; see `mfxarray.minflux.pair_correlation.pair_correlation`."""
+        from mfxarray.minflux.pair_correlation import pair_correlation
 
-        return find_pores(self._data, **parameters)
+        return pair_correlation(self._data, **parameters)
 
-    def pore_of_points(self, pores: xr.Dataset, **parameters: Any) -> xr.DataArray:
-        """Name the nearest pore; see `mfxarray.minflux.pores.pore_of_points`."""
-        from mfxarray.minflux.pores import pore_of_points
+    def channel_distances(self, **parameters: Any) -> xr.Dataset:
+        """Tell distances; see `mfxarray.minflux.channel_distances.channel_distances`."""
+        from mfxarray.minflux.channel_distances import channel_distances
 
-        return pore_of_points(self._data, pores, **parameters)
+        return channel_distances(self._data, **parameters)
 
-    def average_pores(self, pores: xr.Dataset, **parameters: Any) -> xr.DataArray:
-        """Lay pores over each other; see `mfxarray.minflux.pore_average.average_pores`."""
-        from mfxarray.minflux.pore_average import average_pores
+    def coloc_null(self, **parameters: Any) -> xr.Dataset:
+        """Compare colocalization with chance; see `mfxarray.minflux.coloc_nulls.coloc_null`."""
+        from mfxarray.minflux.coloc_nulls import coloc_null
 
-        return average_pores(self._data, pores, **parameters)
+        return coloc_null(self._data, **parameters)
 
-    def find_aggregates(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
-        """Find bead-like clusters; see `mfxarray.minflux.aggregates.find_aggregates`."""
-        from mfxarray.minflux.aggregates import find_aggregates
+    def correlation_null(self, **parameters: Any) -> xr.Dataset:
+        """Compare g(r) with chance; see `mfxarray.minflux.coloc_nulls.correlation_null`."""
+        from mfxarray.minflux.coloc_nulls import correlation_null
 
-        return find_aggregates(self._data, clusters, **parameters)
-
-    def filament_widths(self, clusters: Any = "cluster", **parameters: Any) -> xr.Dataset:
-        """Measure filaments; see `mfxarray.minflux.filaments.filament_widths`."""
-        from mfxarray.minflux.filaments import filament_widths
-
-        return filament_widths(self._data, clusters, **parameters)
+        return correlation_null(self._data, **parameters)

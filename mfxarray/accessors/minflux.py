@@ -7,14 +7,14 @@ from typing import Any
 
 import xarray as xr
 
-from mfxarray.accessors.analyses import Analyses
+from mfxarray.accessors.shapes import Shapes
 from mfxarray.accessors.shared import Path
 
 __all__ = ["MfxAccessor"]
 
 
 @xr.register_dataset_accessor("mfx")
-class MfxAccessor(Analyses):
+class MfxAccessor(Shapes):
     """Operations on MINFLUX localizations and traces."""
 
     def filter(

@@ -34,6 +34,43 @@ def warm_kernels() -> None:
     _warm_resolution()
     _warm_splitting()
     _warm_structures()
+    _warm_pairs()
+    _warm_tracks()
+
+
+def _warm_tracks() -> None:
+    from mfxarray.kernels import diffusion_likelihood as likely
+    from mfxarray.kernels import diffusion_msd as line
+    from mfxarray.kernels import displacements as moves
+    from mfxarray.kernels.diffusion import covariance_estimates
+    from mfxarray.kernels.motion_models import motion_models
+    from mfxarray.kernels.track_points import TrackRules, tracks_of
+    from mfxarray.kernels.track_shapes import track_shapes
+
+    places, blur = np.random.default_rng(0).random((8, 3)), np.zeros(1)
+    tracks = tracks_of(np.arange(8.0), places, np.zeros(1, np.int64), TrackRules())
+    steps, sums = moves.steps_of(tracks), moves.step_sums(tracks)
+    for estimate in (covariance_estimates, likely.likelihood_estimates):
+        estimate(steps, sums, blur, float("nan"))
+    likely.likelihood_derivatives(steps, blur, 1.0, 1.0)
+    lags = moves.lag_sums(tracks, 3)
+    line.msd_estimates(lags, np.full(1, 8), tracks.dimensions, blur, 0, False)
+    line.msd_covariance(8, 3, 1.0, 1.0, 1.0)
+    moves.bin_sums(tracks, 2, 1.0)
+    moves.frame_times(steps)
+    moves.jumps(tracks, 1)
+    motion_models(steps, 4)
+    track_shapes(tracks)
+
+
+def _warm_pairs() -> None:
+    from mfxarray.kernels.box_distances import inside_balls
+    from mfxarray.kernels.pair_counts import count_neighbours, count_pairs
+
+    points, labels, own = np.zeros((2, 3)), np.zeros((2, 1), np.uint8), np.ones(2, bool)
+    count_pairs(points, labels, own, np.array([0.0, 1.0]), 1)
+    count_neighbours(points, labels, own, 1.0, 1)
+    inside_balls(np.zeros((1, 2)), np.ones(1), np.zeros(2), np.ones(2))
 
 
 def _warm_structures() -> None:
@@ -102,7 +139,8 @@ def _warm_rendering() -> None:
     xyz, yes, amounts = np.zeros((2, 3)), np.ones(2, bool), np.ones((2, 1))
     for axes in (2, 3):
         grid = Grid((0.0,) * axes, (1.0,) * axes, (4,) * axes)
-        tiles, columns = Tiles(grid.solid()[2], (1, 1, 1)), (2, 1, 0)[-axes:]
+        tiles = Tiles((1 if axes == 2 else 4, 4, 4), (1, 1, 1))
+        columns = (2, 1, 0)[-axes:]
         add_points(np.zeros(grid.shape, np.uint32), xyz, yes, columns, grid)
         for sigma in (None, (1.0,) * axes):
             drawing = Drawing(grid, tiles, columns, sigma is not None, sigma, amounts=1)

@@ -6,6 +6,14 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "MOTIONS": "motion_classes",
+    "fit_msd": "msd_fit",
+    "channel_distances": "channel_distances",
+    "clusters_table": "colocalization",
+    "coloc_null": "coloc_nulls",
+    "colocalize": "colocalization",
+    "correlation_null": "coloc_nulls",
+    "pair_correlation": "pair_correlation",
     "OutsideClusters": "aggregates",
     "PoreGates": "pore_gates",
     "accepted_pores": "pores",

@@ -11,6 +11,7 @@ from mfxarray.plot.beads import beads
 from mfxarray.plot.channels import channels
 from mfxarray.plot.cluster_maps import cluster_map
 from mfxarray.plot.clusters import clusters_page, shared_clusters
+from mfxarray.plot.colocalization import colocalization
 from mfxarray.plot.figures import save
 from mfxarray.plot.images import ion_images
 from mfxarray.plot.ions import drift, hot_pixels, translations
@@ -29,12 +30,14 @@ from mfxarray.plot.structures import (
     pore_statistics,
 )
 from mfxarray.plot.tables import traces
+from mfxarray.plot.tracking import tracking
 
 __all__ = [
     "beads",
     "channels",
     "cluster_map",
     "clusters_page",
+    "colocalization",
     "drift",
     "filament_profiles",
     "hot_pixels",
@@ -55,5 +58,6 @@ __all__ = [
     "shared_clusters",
     "statistics",
     "traces",
+    "tracking",
     "translations",
 ]
