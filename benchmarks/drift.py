@@ -6,6 +6,11 @@ further run, our own. pyminflux runs twice, as it is and without three slips (se
 `pyminflux_drift.py`); only then can the answers be equal. Its environment is that of
 `against_pyminflux.py`. ``--what memory`` shows ours for fields of growing size instead.
 Exit code 1 if the answers differ by more than 0.01 nm.
+
+``--what trust`` needs no pyminflux: it simulates rings, molecules seen again, seen once, and seen
+for a while only, at rest and drifting, and shows how many drifts are refused, how wrong the others
+are, and how many are more than three of their own standard deviations off.
+Exit code 1 if those are more than 5 %, or a drift is found where nothing is seen twice.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +31,7 @@ import xarray as xr
 from common import alone, parser_of
 
 from mfxarray.minflux.drift import estimate_drift
+from mfxarray.simulate.minflux import simulate_minflux
 
 WINDOW, WINDOWS, PIXEL = 600.0, 11, 2.0
 SAME_NM = 0.01
@@ -35,10 +42,12 @@ def main() -> None:
     parser = parser_of(__doc__.splitlines()[0])
     known = os.environ.get("MFXARRAY_PYMINFLUX", ".venv-pyminflux/bin/python")
     parser.add_argument("--pyminflux", default=known, help="python of its environment")
-    parser.add_argument("--what", choices=["speed", "memory"], default="speed")
+    parser.add_argument("--what", choices=["speed", "memory", "trust"], default="speed")
     options = parser.parse_args()
     if options.what == "memory":
         return memory()
+    if options.what == "trust":
+        sys.exit(trust(int(20 * options.scale)))
     differ = False
     for n in (60_000, 600_000):
         differ |= compared(int(n * options.scale), options.pyminflux, options.repeats)
@@ -158,6 +167,125 @@ def measure(field_um: str) -> None:
     peak = (resident("VmHWM") - before) / 1e6
     found = estimate_drift(ds, window=WINDOW, uncertainty=False)
     print(f"+{peak:.0f} MB, {seconds:.2f} s, error {error(found, drift):.2f} nm")
+
+
+Truth = Callable[[np.ndarray], np.ndarray]
+
+
+def trust(seeds: int) -> bool:
+    """Print how drifts of simulations compare to what they tell; return whether they fail."""
+    failed = False
+    cases = [
+        (scene_of, n, amplitude)
+        for scene_of, numbers in SCENES.items()
+        for n in numbers
+        for amplitude in (0.0, 50.0, 200.0)
+    ]
+    for dimensions in (2, 3):
+        for scene_of, n, amplitude in cases:
+            name = f"{scene_of.__name__} {n} {dimensions}D {amplitude:.0f} nm"
+            ratios, errors = [], []
+            for seed in range(seeds):
+                ds, truth = moved(*scene_of(n, seed, dimensions), dimensions, amplitude)
+                try:
+                    found = estimate_drift(ds)
+                except ValueError:
+                    continue
+                ratio, wrong = judged(found, truth, dimensions)
+                ratios.append(ratio)
+                errors.append(wrong)
+            failed |= told_of(name, seeds, ratios, errors, seen_once=scene_of is once)
+    return failed
+
+
+def told_of(
+    name: str, seeds: int, ratios: list[float], errors: list[float], *, seen_once: bool
+) -> bool:
+    """Print a line; return whether too many are wrong."""
+    far = sum(not ratio < 3 for ratio in ratios)
+    text = f"{name:24} found {len(ratios)} of {seeds}"
+    if ratios:
+        text += f", error {np.median(errors):.2f} nm, at most {max(errors):.2f} nm; "
+        text += f"{np.median(ratios):.2f} deviations, at most {max(ratios):.2f}, {far} above 3"
+    print(text, flush=True)
+    return far > max(0.05 * len(ratios), 1) or (seen_once and len(ratios) > 0.05 * seeds)
+
+
+def judged(found: xr.Dataset, truth: Truth, dimensions: int) -> tuple[float, float]:
+    """Return the largest ratio of rms error and uncertainty of an axis, and the rms error in nm."""
+    wrong = (found["drift"].values - truth(found["time"].values))[:, :dimensions]
+    wrong = np.sqrt(((wrong - wrong.mean(axis=0)) ** 2).mean(axis=0))
+    own = np.sqrt((found["drift_uncertainty"].values[:, :dimensions] ** 2).mean(axis=0))
+    return float((wrong / own).max()), float(np.sqrt((wrong**2).mean())) * 1e9
+
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def rings(n: int, seed: int, dimensions: int) -> Columns:
+    """Return position, time and trace of n localizations of the package's simulator."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rings.npy"
+        simulate_minflux(path, localizations=n, seed=seed, dimensions=dimensions)
+        rows = np.load(path)
+    rows = rows[rows["vld"]]
+    return rows["itr"]["loc"][:, -1], rows["tim"], rows["tid"]
+
+
+def molecules(n: int, seed: int, visits: int, span: float, stay: float) -> Columns:
+    """Return localizations of single molecules, ten a trace, each seen for some time."""
+    rng = np.random.default_rng((seed, 5))
+    traces = max(n // 10, 10)
+    place = rng.uniform(0, 5000, (max(traces // visits, 1), 3)) * [1, 1, 0.04]
+    which = np.arange(traces) if visits == 1 else rng.integers(0, len(place), traces)
+    start = rng.uniform(0, span, len(place))[which] + rng.uniform(0, stay, traces)
+    order = np.argsort(start)
+    tid = np.repeat(np.arange(traces), 10)
+    tim = start[order][tid] + np.tile(np.arange(10) * 1e-6, traces)
+    position = place[which[order]][tid] + rng.normal(0, 2.5, (len(tid), 3))
+    return position * 1e-9, tim, tid
+
+
+def again(n: int, seed: int, dimensions: int) -> Columns:
+    """Return molecules seen four times, at any time."""
+    return molecules(n, seed, 4, 0.0, 10_000.0)
+
+
+def once(n: int, seed: int, dimensions: int) -> Columns:
+    """Return molecules seen once."""
+    return molecules(n, seed, 1, 10_000.0, 0.0)
+
+
+def a_while(n: int, seed: int, dimensions: int) -> Columns:
+    """Return molecules seen five times within 300 s."""
+    return molecules(n, seed, 5, 10_000.0, 300.0)
+
+
+SCENES = {
+    rings: (300, 1000, 3000, 5000, 20_000),
+    again: (300, 3000, 10_000),
+    once: (300, 3000, 10_000),
+    a_while: (3000, 10_000),
+}
+
+
+def moved(
+    position: np.ndarray, tim: np.ndarray, tid: np.ndarray, dimensions: int, amplitude: float
+) -> tuple[xr.Dataset, Truth]:
+    """Return localizations under a wave of drift, and the wave."""
+    sizes = np.array([1.0, -0.7, 0.8 if dimensions == 3 else 0.0]) * amplitude * 1e-9
+    first, span = tim.min(), np.ptp(tim)
+
+    def truth(tim: np.ndarray) -> np.ndarray:
+        part = (tim[:, None] - first) / span
+        return sizes * np.sin(2 * np.pi * (0.9 * part + [0.0, 0.15, 0.3])) / 2
+
+    place = position + truth(tim)
+    if dimensions == 2:
+        place[:, 2] = 0.0
+    variables = {"position": (("localization", "axis"), place)}
+    coords = {"tim": ("localization", tim), "tid": ("localization", tid)}
+    return xr.Dataset(variables, {**coords, "axis": ["x", "y", "z"]}), truth
 
 
 def resident(name: str) -> int:

@@ -19,11 +19,11 @@ from dask.highlevelgraph import HighLevelGraph
 
 from mfxarray.kernels.drift_blocks import Sample, band_table, block_part, total_content
 from mfxarray.kernels.drift_lags import Search, count_lags
-from mfxarray.kernels.drift_points import Lattice
+from mfxarray.kernels.drift_points import Lattice, rows_of_strips
 from mfxarray.kernels.drift_shifts import Peak, find_shifts
 from mfxarray.kernels.drift_summary import Summary, join_summaries, summarise_block
 
-__all__ = ["Rows", "measure_shifts", "summarise_rows"]
+__all__ = ["Rows", "measure_shifts", "summarise_rows", "table_lags"]
 
 Array = np.ndarray[Any, Any]
 
@@ -128,6 +128,30 @@ def measure_shifts(
         quality.append(found[1])
     # of each group all rows were seen, so the first tells
     return np.concatenate(shifts), np.concatenate(quality), np.asarray(held[0][1].compute())
+
+
+def table_lags(table: Array, lattice: Lattice, search: Search) -> Iterator[Array]:
+    """Yield the correlations of one table, batch by batch of pairs.
+
+    Parameters
+    ----------
+    table
+        Points, see `mfxarray.kernels.drift_points.make_table`.
+    lattice, search
+        Pixels, and which pairs are compared.
+    """
+    if not len(table):
+        table = np.zeros((0, lattice.columns), np.int32)
+        bands = [(0, 1)]
+    else:
+        numbers, counts = np.unique(table[:, 3] // lattice.strip, return_counts=True)
+        bands = [band[:2] for band in _bands(np.stack([numbers, counts], axis=1))]
+    around = search.strips(lattice)
+    parts = [rows_of_strips(table, lattice, first - around, stop + around) for first, stop in bands]
+    name = f"drift-table-{tokenize(table, bands)}"
+    held = [Delayed((name, number), {(name, number): part}) for number, part in enumerate(parts)]
+    for first, stop in _batches(search, lattice.dimensions):
+        yield _lags_of(held, bands, lattice, search, (first, stop))
 
 
 def _token(*what: Any) -> str:

@@ -10,7 +10,15 @@ import numpy as np
 
 from mfxarray.kernels.drift_points import STEPS
 
-__all__ = ["Peak", "find_shifts", "margin_of"]
+__all__ = [
+    "Peak",
+    "centroid_of",
+    "contrast_of",
+    "find_shifts",
+    "margin_of",
+    "smooth_lags",
+    "taps_of",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -66,11 +74,11 @@ def find_shifts(lags: Array, peak: Peak) -> tuple[Array, Array]:
         where there is no correlation, or a flat one.
     """
     deep = lags.shape[1] > 1
-    taps, scale = _taps(peak), float(STEPS) ** (3 if deep else 2)
+    taps, scale = taps_of(peak), float(STEPS) ** (3 if deep else 2)
     shifts = np.full((len(lags), 3), np.nan)
     quality = np.zeros((len(lags), 2))
     for pair in range(len(lags)):
-        smooth = _smooth(lags[pair], taps) / scale
+        smooth = smooth_lags(lags[pair], taps) / scale
         low, high = smooth.min(), smooth.max()
         if not high > low * (1.0 + 1e-12):
             continue
@@ -78,14 +86,14 @@ def find_shifts(lags: Array, peak: Peak) -> tuple[Array, Array]:
         if peak.from_maximum:
             at = np.unravel_index(np.argmax(smooth), smooth.shape)
             start = np.array(at, float) - (np.array(smooth.shape) - 1) // 2
-        centre = _centroid(smooth - low, start, peak.centroid, peak.iterations)
+        centre = centroid_of(smooth - low, start, peak.centroid, peak.iterations)
         if np.isfinite(centre).all():
             shifts[pair] = centre[::-1]
-            quality[pair] = _quality(smooth, centre, peak.centroid)
+            quality[pair] = contrast_of(smooth, centre, peak.centroid)
     return shifts, quality
 
 
-def _taps(peak: Peak) -> Array:
+def taps_of(peak: Peak) -> Array:
     """Return the Gaussian around a lag, at whole pixels."""
     margin = margin_of(peak)
     # sharing among lags blurs by f (1 - f), a sixth on average, which the Gaussian leaves out
@@ -93,7 +101,8 @@ def _taps(peak: Peak) -> Array:
     return np.asarray(np.exp(-(np.arange(-margin, margin + 1.0) ** 2) / (2.0 * variance)))
 
 
-def _quality(smooth: Array, centre: Array, apart: float) -> tuple[float, float]:
+def contrast_of(smooth: Array, centre: Array, apart: float) -> tuple[float, float]:
+    """Return by what share the value at a lag is above the next ones, and the value."""
     size = np.array(smooth.shape)
     at = np.clip(np.rint(centre).astype(int) + (size - 1) // 2, 0, size - 1)
     top = float(smooth[tuple(at)])
@@ -107,7 +116,7 @@ def _quality(smooth: Array, centre: Array, apart: float) -> tuple[float, float]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _smooth(values, taps):  # type: ignore[no-untyped-def]
+def smooth_lags(values, taps):  # type: ignore[no-untyped-def]
     """Return values convolved with taps along each axis in use, without the margins."""
     nz, ny, nx = values.shape
     n = nx - len(taps) + 1
@@ -138,7 +147,7 @@ def _smooth(values, taps):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "arcp"})
-def _centroid(values, start, width, iterations):  # type: ignore[no-untyped-def]
+def centroid_of(values, start, width, iterations):  # type: ignore[no-untyped-def]
     """Return the weighted centroid (z, y, x) from the middle, the weight following it."""
     nz, ny, nx = values.shape
     mz, my, mx = (nz - 1) // 2, (ny - 1) // 2, (nx - 1) // 2

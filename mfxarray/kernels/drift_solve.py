@@ -98,6 +98,7 @@ class Curve:
     """
 
     def __init__(self, times: Array, values: Array, beyond: str) -> None:
+        self.times, self.beyond = np.asarray(times, float), beyond
         self._first, self._last = float(times[0]), float(times[-1])
         # a line through two, a parabola through three, otherwise not-a-knot
         self._spline = CubicSpline(times, values)

@@ -17,10 +17,18 @@ from mfxarray.kernels.drift_lags import Search
 from mfxarray.kernels.drift_points import Lattice, Windows
 from mfxarray.kernels.drift_solve import Curve, solve_windows
 from mfxarray.kernels.drift_summary import Summary
+from mfxarray.kernels.drift_traces import Traces
+from mfxarray.minflux.drift_alignment import align_traces, judge_pairs
 from mfxarray.minflux.drift_settings import DriftSettings, settings_of
 from mfxarray.minflux.drift_table import Found, drift_table
-from mfxarray.minflux.drift_windows import check_filled, choose_windows, window_times
+from mfxarray.minflux.drift_windows import (
+    check_filled,
+    choose_windows,
+    fewer_windows,
+    window_times,
+)
 from mfxarray.minflux.rows import dask_rows, index_of, last_iteration_of, trace_keys, used_rows
+from mfxarray.minflux.traces import traces
 
 __all__ = ["estimate_drift"]
 
@@ -49,14 +57,16 @@ def estimate_drift(
     ds
         Localizations; those count that are valid, have a position, and were masked by no filter.
     preset
-        "default"; "seed", which is the MATLAB code of the seed without its bias of the centre; or
-        "paint21", which is the same with windows of at least 600 s instead of 400 s.
+        "default", which compares means of traces; "seed", which is the MATLAB code of the seed
+        without its bias of the centre, and compares localizations; or "paint21", which is the same
+        with windows of at least 600 s instead of 400 s.
     window
-        Length of the time windows, seconds. Chosen from the data if not given.
+        Length of the time windows, seconds. Chosen from the data if not given: "default" takes
+        longer ones where windows have too little in common, and halves them where the drift bends.
     dimensions
         2 or 3; by default 3 where the positions along z spread over more than 1 nm.
     uncertainty
-        Estimate it, from both halves of the traces; costs two further passes.
+        Tell it; of localizations it costs two further passes.
     **changes
         Parameters that differ from the preset, see `DriftSettings`.
 
@@ -65,26 +75,40 @@ def estimate_drift(
     xarray.Dataset
         ``drift`` (time, axis) in metres, to be subtracted, its mean over windows 0, and
         ``drift_uncertainty``, one standard deviation; ``window_drift`` (window, axis) with the
-        windows' times and numbers of localizations, from which `correct_drift` interpolates;
-        for every pair of windows ``pair_shift``, ``pair_residual``, ``pair_weight``,
-        ``pair_contrast`` and ``pair_correlation``.
+        windows' times and numbers of localizations, from which `correct_drift` interpolates, and
+        ``window_significance``, that of its surest pair; for every pair of windows ``pair_shift``
+        (NaN for pairs that do not count), ``pair_residual``, ``pair_weight``, ``pair_contrast``,
+        ``pair_correlation``, and ``pair_significance``: minus the logarithm to base 10 of the
+        probability that windows without common structure have such a shift, from ``pair_places``
+        that agree on it and ``pair_expected``. Below 2 or 3 a shift may be none.
 
     Raises
     ------
     ValueError
-        If there are too few windows or localizations in one, windows have nothing in common or no
-        clear shift, or a parameter is wrong.
+        If there are too few windows, or traces or localizations in one; a parameter is wrong; or,
+        of traces, windows are not connected by shifts that are more than chance and agree, or
+        traces do not come to lie on top of each other once corrected.
 
     Notes
     -----
-    Computes at once: one pass for times and extents and one for every refinement, three to eight in
-    all. Memory does not depend on the field: it is a block of rows, 32 bytes for each of at most 8
-    million localizations, and 32 MB of correlations for a task. The same bits for every chunking
-    and any number of workers.
+    Computes at once. Of traces: one pass for times and extents and one for the means of traces,
+    which are held, 60 bytes a trace. Of localizations: one pass more for every refinement, 32 bytes
+    for each of at most 8 million localizations. Memory does not depend on the field: to this come a
+    block of rows, and 32 MB of correlations for a task. The same bits for every chunking and any
+    number of workers.
 
-    The correlation of two windows is summed over pairs of localizations, so there is neither an
-    image nor a centre of one, nor do shifts wrap around. Traces must not be longer than windows, or
-    they hold back the drift.
+    A shift counts if chance makes it with a probability of less than ``false_alarm`` over all pairs
+    of windows. Chance is that of a Poisson distribution of places (traces of a window within the
+    width of the peak are one place) around the density found at lags around, times the lags as
+    small as that one. Then the drift is moved until traces of different windows lie on top of each
+    other, in Gaussians that become narrower as long as what they hold is more than chance. Its
+    uncertainty is from the scatter between parts of the field, and from what windows half as long
+    say; where these are blind it is as large as the bends may be. A drift within windows that
+    cannot be seen from few of them is not ruled out.
+
+    The correlation of two windows is summed over pairs of points, so there is neither an image nor
+    a centre of one, nor do shifts wrap around. Localizations of traces longer than windows hold
+    back the drift; means of traces do not.
     Washes whose times overlap must be taken one by one.
 
     References
@@ -100,10 +124,15 @@ def estimate_drift(
     settings = settings.of_dimensions(n)
     windows = choose_windows(summary, settings, window, lambda: index_of(ds).n_traces)
     task = _Task(rows, summary, settings, windows, n)
-    found = _refined(task)
-    _check_contrast(found, settings.least_contrast)
-    if uncertainty:
-        found = replace(found, uncertainty=_half_difference(task, found))
+    means, sizes = _trace_means(ds)
+    if settings.points == "traces":
+        windows, found = _aligned(task, means, chosen=window is None)
+        counts = _localizations(windows, means, sizes)
+        found = replace(found, counts=counts)
+    else:
+        found = _judged(task, means, _refined(task), uncertainty)
+    if not uncertainty:
+        found = replace(found, covariance=None)
     name = preset if isinstance(preset, str) else "own"
     parameters = {
         "preset": name,
@@ -112,6 +141,56 @@ def estimate_drift(
         **settings.parameters(),
     }
     return drift_table(ds.attrs, summary, windows, settings, found, parameters)
+
+
+def _trace_means(ds: xr.Dataset) -> tuple[Traces, Array]:
+    """Return the means of the traces, and how many localizations they have."""
+    table = traces(ds, medians=(), photons=None)[["n", "centroid", "mean_time"]].compute()
+    position = table["centroid"].transpose("trace", "axis").values
+    times, sizes = table["mean_time"].values, table["n"].values
+    known = np.isfinite(times)
+    return Traces(position[known], times[known]), sizes[known]
+
+
+def _localizations(windows: Windows, means: Traces, sizes: Array) -> Array:
+    number = windows.number_of(means.time)
+    inside = number >= 0
+    found = np.bincount(number[inside], sizes[inside], windows.count)
+    return found.astype(np.int64)
+
+
+def _aligned(task: _Task, means: Traces, *, chosen: bool) -> tuple[Windows, Found]:
+    """Return windows and drift: of the most windows whose drift is certain enough.
+
+    Windows that were asked for are not changed.
+    """
+    means, windows = means.within(_limits(task)), task.windows
+    while True:
+        try:
+            return align_traces(means, windows, task.dimensions, task.settings, refine=chosen)
+        except ValueError:
+            fewer = fewer_windows(windows) if chosen else None
+            # what the fewest windows say tells most
+            if fewer is None:
+                raise
+            windows = fewer
+
+
+def _judged(task: _Task, means: Traces, found: Found, uncertainty: bool) -> Found:
+    """Return a drift of localizations with its significance and uncertainty."""
+    means = means.within(_limits(task))
+    judged = judge_pairs(
+        means, task.windows, task.dimensions, task.settings, found, uncertainty=uncertainty
+    )
+    if judged.covariance is None:
+        return judged
+    halves = _half_difference(task, found)
+    number = np.arange(task.windows.count)
+    own = judged.covariance[:, number, number].T
+    covariance = judged.covariance.copy()
+    # whichever of both is larger, window by window
+    covariance[:, number, number] = np.fmax(own, halves**2).T
+    return replace(judged, covariance=covariance)
 
 
 @dataclass(frozen=True)
@@ -155,18 +234,6 @@ def _refined(task: _Task) -> Found:
         if before is not None and np.abs(found.values - before.values).max() < _SETTLED:
             return found
     return _pass(task, found, 1, settings.max_distance)
-
-
-def _check_contrast(found: Found, least: float) -> None:
-    middle = float(np.median(found.quality[:, 0]))
-    if middle < least:
-        length = np.ptp(found.times) / (len(found.times) - 1)
-        raise ValueError(
-            f"the time windows have no clear shift against each other: half of the correlation "
-            f"peaks are less than {middle:.0%} above the next one, asked for are {least:.0%} "
-            f"(least_contrast). Give longer windows than {length:.4g} s, or a smaller reach "
-            f"(coarse, centroid), or least_contrast=0 to take it anyway"
-        )
 
 
 def _pass(

@@ -18,6 +18,7 @@ _CHOICES = {
     "weights": ("localizations", "distance"),
     "start": ("maximum", "zero"),
     "beyond": ("tangent", "chord"),
+    "points": ("traces", "localizations"),
 }
 
 
@@ -51,11 +52,11 @@ class DriftSettings:
         Penalty of steps between neighbouring windows; None for 0.1 in 2D and 0.01 in 3D. It
         shrinks the drift, so the default is 0.
     coarse
-        Factors of the pixel in passes before the last, each on positions corrected by the earlier
-        ones: a drift is found as long as it moves less than twice ``centroid`` times the first
-        factor between neighbours.
+        Factors of the pixel on which shifts are looked for besides the pixel itself: a drift is
+        found as long as it moves less than twice ``centroid`` times the largest between
+        neighbours. Of localizations each is a pass on positions corrected by the earlier ones.
     repeats
-        Most passes at the last pixel; they end when the drift no longer changes.
+        Most passes at the last pixel, or most searches; they end when the drift no longer changes.
     beyond
         The drift before the first and after the last window time goes on along the "tangent", or
         along the "chord" between the two.
@@ -70,9 +71,12 @@ class DriftSettings:
     traces
         Traces in a window chosen from the data; None for the rule of the seed, traces times area
         over 3e-12 m^2.
-    least_contrast
-        Median share by which the peaks of the pairs stand above the next ones, without which a
-        drift is refused; 0 to take any.
+    points
+        What is compared: means of "traces", of which only shifts count that are more than chance
+        and agree with each other; or "localizations", as in the seed, whatever they give.
+    false_alarm
+        Largest probability that any pair of windows without common structure counts; only with
+        ``points="traces"``.
     """
 
     pixel: float | None = 1e-9
@@ -92,7 +96,8 @@ class DriftSettings:
     shortest: float = 0.0
     longest: float = math.inf
     traces: int | None = 200
-    least_contrast: float = 0.3
+    points: str = "traces"
+    false_alarm: float = 0.01
 
     def of_dimensions(self, dimensions: int) -> DriftSettings:
         """Return the settings with everything filled in that depends on the dimensions."""
@@ -153,8 +158,8 @@ class DriftSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be above 0, not {value!r}")
-        if not 0 <= self.least_contrast <= 1:
-            raise ValueError(f"least_contrast lies between 0 and 1: {self.least_contrast!r}")
+        if not 0 < self.false_alarm <= 1:
+            raise ValueError(f"false_alarm is above 0 and at most 1, not {self.false_alarm!r}")
         if not 0 <= float(self.roughness or 0.0) < math.inf:
             raise ValueError(f"roughness must be 0 or above, not {self.roughness!r}")
         for name in ("iterations", "repeats", "max_distance", "traces"):
@@ -185,7 +190,7 @@ _SEED = DriftSettings(
     shortest=400.0,
     longest=3600.0,
     traces=None,
-    least_contrast=0.0,
+    points="localizations",
 )
 
 PRESETS: dict[str, DriftSettings] = {

@@ -12,6 +12,7 @@ import xarray as xr
 from mfxarray.kernels.drift_points import Windows
 from mfxarray.kernels.drift_solve import Curve
 from mfxarray.kernels.drift_summary import Summary
+from mfxarray.kernels.drift_trust import Bends, curve_deviation
 from mfxarray.minflux.drift_settings import DriftSettings
 from mfxarray.provenance import record
 from mfxarray.schema import AXES
@@ -44,8 +45,13 @@ class Found:
         Shape (pair,).
     quality
         See `mfxarray.kernels.drift_shifts.find_shifts`, shape (pair, 2).
-    uncertainty
-        Standard deviation, metres, shape (window, 3).
+    covariance
+        Of the drift of the windows, m^2, shape (3, window, window); None if not wanted.
+    chance
+        Logarithm of the probability that chance makes the peak, places that agree, places expected
+        to agree by chance; shape (pair, 3).
+    bends
+        What windows half as long say.
     """
 
     times: Array
@@ -55,7 +61,9 @@ class Found:
     shifts: Array
     weights: Array
     quality: Array
-    uncertainty: Array | None = None
+    covariance: Array | None = None
+    chance: Array | None = None
+    bends: Bends | None = None
 
 
 def drift_table(
@@ -73,7 +81,7 @@ def drift_table(
     named = {"time": (("time",), times, _attrs("s", "time since start of acquisition"))}
     tables = {
         **_curve_variables(curve(times), found, times, settings.beyond),
-        **_window_variables(windows, found),
+        **_window_variables(windows, found, settings.beyond),
     }
     tables |= _pair_variables(found)
     coords: dict[str, Any] = {**named, "axis": ("axis", list(AXES), {"long_name": "axis of space"})}
@@ -104,17 +112,15 @@ def _curve_variables(values: Array, found: Found, times: Array, beyond: str) -> 
     variables: dict[str, Any] = {
         "drift": (("time", "axis"), values, _attrs("m", "drift, to be subtracted from positions"))
     }
-    if found.uncertainty is not None:
-        # the curve is linear in the windows, whose errors are taken as independent; so the band
-        # widens where it goes on beyond them
-        shares = Curve(found.times, np.eye(len(found.times)), beyond)(times)
-        between = np.sqrt(shares**2 @ found.uncertainty**2)
-        text = "standard deviation of the drift, from two halves of the traces"
+    if found.covariance is not None:
+        curve = Curve(found.times, found.values, beyond)
+        between = curve_deviation(curve, found.values, found.covariance, times, found.bends)
+        text = "standard deviation of the drift, from parts of the field"
         variables["drift_uncertainty"] = (("time", "axis"), between, _attrs("m", text))
     return variables
 
 
-def _window_variables(windows: Windows, found: Found) -> dict[str, Any]:
+def _window_variables(windows: Windows, found: Found, beyond: str) -> dict[str, Any]:
     starts = windows.start + np.arange(windows.count) * windows.length
     w, wa = ("window",), ("window", "axis")
     variables: dict[str, Any] = {
@@ -124,12 +130,20 @@ def _window_variables(windows: Windows, found: Found) -> dict[str, Any]:
         "window_localizations": (w, found.counts, _attrs("1", "localizations in the window")),
         "window_drift": (wa, found.values, _attrs("m", "drift of the window, mean 0")),
     }
-    if found.uncertainty is not None:
+    if found.covariance is not None:
+        curve = Curve(found.times, found.values, beyond)
+        own = curve_deviation(curve, found.values, found.covariance, found.times, found.bends)
         variables["window_uncertainty"] = (
             wa,
-            found.uncertainty,
+            own,
             _attrs("m", "standard deviation of the drift of the window"),
         )
+    if found.chance is not None:
+        best = np.zeros(windows.count)
+        for side in (0, 1):
+            np.maximum.at(best, found.pairs[:, side], -found.chance[:, 0] / np.log(10.0))
+        text = "largest significance of a pair of the window"
+        variables["window_significance"] = (w, best, _attrs("1", text))
     return variables
 
 
@@ -137,7 +151,7 @@ def _pair_variables(found: Found) -> dict[str, Any]:
     p, pa = ("pair",), ("pair", "axis")
     a, b = found.pairs.T
     residual = found.shifts - (found.values[b] - found.values[a])
-    return {
+    variables: dict[str, Any] = {
         "pair_first": (p, a, _attrs(None, "number of the earlier window")),
         "pair_second": (p, b, _attrs(None, "number of the later window")),
         "pair_shift": (pa, found.shifts, _attrs("m", "shift of the later window")),
@@ -154,3 +168,14 @@ def _pair_variables(found: Found) -> dict[str, Any]:
             _attrs("1", "correlation at the shift, in pairs of localizations"),
         ),
     }
+    if found.chance is not None:
+        told = {
+            "pair_significance": (
+                -found.chance[:, 0] / np.log(10.0),
+                "minus log10 of the probability that chance makes the shift",
+            ),
+            "pair_places": (found.chance[:, 1], "places that agree on the shift"),
+            "pair_expected": (found.chance[:, 2], "places that agree by chance, expected"),
+        }
+        variables |= {name: (p, data, _attrs("1", text)) for name, (data, text) in told.items()}
+    return variables

@@ -11,7 +11,7 @@ from mfxarray.kernels.drift_points import Windows
 from mfxarray.kernels.drift_summary import Summary
 from mfxarray.minflux.drift_settings import DriftSettings
 
-__all__ = ["FEWEST", "check_filled", "choose_windows", "window_times"]
+__all__ = ["FEWEST", "check_filled", "choose_windows", "fewer_windows", "window_times"]
 
 Array = np.ndarray[Any, Any]
 
@@ -86,9 +86,11 @@ def _chosen(summary: Summary, settings: DriftSettings, n_traces: int) -> float:
     return min(max(min(length, settings.longest), settings.shortest), span / 2)
 
 
-def check_filled(windows: Windows, counts: Array) -> None:
+def check_filled(
+    windows: Windows, counts: Array, least: int = FEWEST, what: str = "localizations"
+) -> None:
     """Raise ValueError if a window has too few localizations to tell a shift."""
-    poor = np.flatnonzero(counts < FEWEST)
+    poor = np.flatnonzero(counts < least)
     if not len(poor):
         return
     at = ", ".join(
@@ -98,10 +100,19 @@ def check_filled(windows: Windows, counts: Array) -> None:
     )
     more = f" and {len(poor) - 5} more" if len(poor) > 5 else ""
     raise ValueError(
-        f"{len(poor)} of {windows.count} time windows have fewer than {FEWEST} localizations: "
+        f"{len(poor)} of {windows.count} time windows have fewer than {least} {what}: "
         f"{at}{more}. Give a longer window than {windows.length:.4g} s, or correct the parts of "
         f"the recording one by one"
     )
+
+
+def fewer_windows(windows: Windows) -> Windows | None:
+    """Return about two thirds as many windows of the same span, None where there are but two."""
+    if windows.count <= 2:
+        return None
+    count = max(2 * windows.count // 3, 2)
+    span = windows.count * windows.length
+    return Windows(windows.start, span / count, count, windows.closed)
 
 
 def window_times(windows: Windows, content: Array) -> Array:

@@ -15,6 +15,8 @@ __all__ = ["DriftLike", "Shown", "shown_positions"]
 
 DriftLike = xr.Dataset | str | bool | None
 
+# -log10 of the chance that a window agrees with no other; below it the sheet says so
+_CHANCE = 3.0
 _REGISTERED, _CORRECTED = "position_registered", "position_drift_corrected"
 
 
@@ -73,7 +75,17 @@ def _estimated(ds: xr.Dataset, preset: str, notes: tuple[str, ...]) -> Shown:
     except ValueError as error:
         # too few windows or traces: the rest of the sheet can be told without
         return Shown(ds, None, (*notes, f"drift: not found, {error}"))
-    return Shown(correct_drift(ds, found, replace=True), found, notes)
+    return Shown(correct_drift(ds, found, replace=True), found, (*notes, *_doubts(found)))
+
+
+def _doubts(found: xr.Dataset) -> tuple[str, ...]:
+    """Return what to say of a drift whose windows may agree by chance; presets accept it anyway."""
+    if "window_significance" not in found:
+        return ()
+    least = float(found["window_significance"].min())
+    if not least < _CHANCE:
+        return ()
+    return (f"drift: may be chance, 10^-{max(least, 0.0):.1f} in its least sure window",)
 
 
 def _last_positions(ds: xr.Dataset) -> tuple[xr.Dataset, tuple[str, ...]]:

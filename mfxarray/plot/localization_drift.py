@@ -21,10 +21,12 @@ Array = np.ndarray[Any, Any]
 _NM = 1e-9
 _COLORS = {"x": "C0", "y": "C1", "z": "C2"}
 _MOST_LARGE_DOTS = 200
+# powers of ten of a chance from which a pair counts as sure, and at which the colours end
+_SURE, _CLEAR = 3, 10
 
 
 def localization_drift(drift: xr.Dataset, *, title: str = "") -> Figure:
-    """Return a figure of a drift: curves, residuals of the pairs of windows, their contrast.
+    """Return a figure of a drift: curves, residuals of the pairs of windows, their significance.
 
     Parameters
     ----------
@@ -41,12 +43,12 @@ def localization_drift(drift: xr.Dataset, *, title: str = "") -> Figure:
     if "window_drift" not in drift or "pair_residual" not in drift:
         raise ValueError("this is no drift: give the result of estimate_drift")
     figure = new_figure(10, 6.5)
-    places = figure.subplot_mosaic([["curve", "curve"], ["residual", "contrast"]])
+    places = figure.subplot_mosaic([["curve", "curve"], ["residual", "significance"]])
     found = drift.compute()
     axes = [axis for axis in found["axis"].values.tolist() if _moves(found, axis)]
     _draw_curve(places["curve"], found, axes)
     _draw_residuals(places["residual"], found, axes)
-    _draw_contrast(figure, places["contrast"], found)
+    _draw_significance(figure, places["significance"], found)
     if title:
         figure.suptitle(plain_text(title))
     return figure
@@ -101,14 +103,17 @@ def _draw_residuals(place: Axes, found: xr.Dataset, axes: list[str]) -> None:
     place.grid(alpha=0.3)
 
 
-def _draw_contrast(figure: Figure, place: Axes, found: xr.Dataset) -> None:
+def _draw_significance(figure: Figure, place: Axes, found: xr.Dataset) -> None:
     n = found.sizes["window"]
     matrix = np.full((n, n), np.nan)
-    matrix[found["pair_second"].values, found["pair_first"].values] = found["pair_contrast"].values
-    shown = place.imshow(matrix, vmin=0, vmax=1, cmap="viridis", origin="lower")
-    figure.colorbar(shown, ax=place, label="share above the next peak")
+    powers = found["pair_significance"].values
+    matrix[found["pair_second"].values, found["pair_first"].values] = powers
+    shown = place.imshow(matrix, vmin=0, vmax=_CLEAR, cmap="viridis", origin="lower")
+    figure.colorbar(shown, ax=place, label="chance of the shift, 10 to the minus", extend="max")
     place.set(xlabel="earlier window", ylabel="later window")
     step = -(-n // 8)
     place.set(xticks=range(0, n, step), yticks=range(0, n, step))
-    middle = float(np.nanmedian(found["pair_contrast"].values))
-    place.set_title(f"peak above the next one by {100 * middle:.0f} % (median)", fontsize=10)
+    sure = int((powers > _SURE).sum())
+    place.set_title(
+        f"{sure} of {len(powers)} pairs have a chance below {10.0**-_SURE:g}", fontsize=10
+    )

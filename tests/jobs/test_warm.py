@@ -13,8 +13,8 @@ import mfxarray.kernels, mfxarray.chunked
 from mfxarray.jobs.warm import warm_kernels
 warm_kernels()
 for package in (mfxarray.kernels, mfxarray.chunked):
-    for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{found.name}")
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(found.name)
 kernels = {
     (name, key): value
     for name, module in sorted(sys.modules.items()) if name.startswith("mfxarray.")

@@ -139,8 +139,10 @@ def test_what_is_refused():
     ds, _ = drifting(20, 2, traces=300, field_um=1.0)
     with pytest.raises(ValueError, match="needs at least 2"):
         estimate_drift(ds, window=9000.0)
-    with pytest.raises(ValueError, match="fewer than 10 localizations"):
+    with pytest.raises(ValueError, match="fewer than 5 traces"):
         estimate_drift(ds, window=20.0)
+    with pytest.raises(ValueError, match="fewer than 10 localizations"):
+        estimate_drift(ds, window=100.0, preset="seed")
     with pytest.raises(ValueError, match="dimensions must be 2 or 3"):
         estimate_drift(ds, dimensions=1)
     with pytest.raises(ValueError, match="no parameter 'pixels'"):
@@ -151,19 +153,44 @@ def test_what_is_refused():
         estimate_drift(ds.assign(selected=("localization", np.zeros(len(ds["tim"]), bool))))
 
 
-def test_windows_without_common_structure_are_refused():
+def without_structure():
     rng = np.random.default_rng(0)
     position = rng.uniform(0, 2e-6, (2000, 3)) * [1, 1, 0]
-    ds = dataset(position, np.linspace(0, 1000, 2000), np.arange(2000))
-    with pytest.raises(ValueError, match="no structure in common with window 0"):
-        estimate_drift(ds, window=200.0)
+    return dataset(position, np.linspace(0, 1000, 2000), np.arange(2000))
 
 
-def test_peaks_that_hardly_stand_out_are_refused():
-    ds, _ = drifting(20, 2, traces=300, field_um=1.0)
-    with pytest.raises(ValueError, match=r"no clear shift.*least_contrast\)"):
-        estimate_drift(ds, window=2500.0, least_contrast=1.0)
-    assert estimate_drift(ds, window=2500.0, least_contrast=0.0, uncertainty=False)
+@pytest.mark.parametrize("window", [200.0, None])
+def test_windows_without_common_structure_are_refused(window):
+    with pytest.raises(ValueError, match=r"no structure in common with the others.*longer window"):
+        estimate_drift(without_structure(), window=window)
+
+
+def test_a_drift_of_localizations_tells_that_it_is_chance():
+    """The seed finds a drift in noise; its significance and uncertainty say what it is."""
+    found = estimate_drift(without_structure(), preset="seed", window=200.0, coarse=())
+    assert found["window_significance"].max() < 3
+    drift = np.abs(found["window_drift"].values[:, :2])
+    assert (found["window_uncertainty"].values[:, :2] > drift / 3).all()
+    ds, _ = drifting(20, 2, traces=1500, field_um=2.0, seed=9)
+    sure = estimate_drift(ds, preset="seed", window=2000.0, uncertainty=False)
+    assert sure["window_significance"].min() > 10
+    assert "window_uncertainty" not in sure
+
+
+def test_pairs_tell_their_significance():
+    ds, _ = drifting(20, 2, traces=1500, field_um=2.0, seed=9)
+    found = estimate_drift(ds, window=2000.0)
+    assert found["pair_significance"].min() > 10
+    assert (found["pair_places"] > 10 * found["pair_expected"]).all()
+    assert (found["pair_weight"] > 0).all()
+
+
+def test_windows_are_halved_where_the_drift_bends():
+    ds, drift = drifting(80, 2, traces=800, field_um=1.0, seed=3)
+    still, _ = drifting(0, 2, traces=800, field_um=1.0, seed=3)
+    found, unmoved = estimate_drift(ds), estimate_drift(still)
+    assert found.sizes["window"] > unmoved.sizes["window"] == 4
+    assert (rms_error(found, drift, 2) < 1.0).all()
 
 
 def test_the_uncertainty_grows_beyond_the_windows():

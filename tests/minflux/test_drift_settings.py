@@ -61,6 +61,8 @@ def test_ours_has_no_penalty():
         ({"beyond": "spline"}, "beyond must be one of"),
         ({"coarse": (0.5,)}, "coarse must be whole factors"),
         ({"quantiles": (0.9, 0.1)}, "quantiles must rise"),
+        ({"false_alarm": 0.0}, "false_alarm is above 0"),
+        ({"points": "means"}, "points must be one of traces, localizations"),
     ],
 )
 def test_wrong_parameters(change, message):

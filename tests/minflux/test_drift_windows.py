@@ -8,7 +8,7 @@ import pytest
 from mfxarray.kernels.drift_points import Windows
 from mfxarray.kernels.drift_summary import Summary
 from mfxarray.minflux.drift_settings import PRESETS
-from mfxarray.minflux.drift_windows import check_filled, choose_windows, window_times
+from mfxarray.minflux.drift_windows import check_filled, choose_windows, fewer_windows, window_times
 
 
 def summary(span, side=2e-6):
@@ -71,3 +71,13 @@ def test_mean_times():
     windows = Windows(5.0, 60.0, 2, True)
     content = np.array([[2, 40_000_000], [4, 10_000_000]])
     np.testing.assert_allclose(window_times(windows, content), [25.0, 67.5])
+
+
+def test_fewer_windows_cover_the_same():
+    windows, counts = Windows(5.0, 60.0, 10, True), []
+    while windows is not None:
+        assert windows.stop == pytest.approx(605.0)
+        assert (windows.start, windows.closed) == (5.0, True)
+        counts.append(windows.count)
+        windows = fewer_windows(windows)
+    assert counts == [10, 6, 4, 2]
