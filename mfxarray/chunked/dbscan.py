@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import dask.array as da
@@ -19,7 +20,8 @@ from dask.base import tokenize
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mfxarray.chunked.strips import Strip, cut_strips, rows_from_strips
+from mfxarray.chunked.scratch import Sorted
+from mfxarray.chunked.strips import Keep, Strip, cut_strips, keep_rows, rows_from_strips
 from mfxarray.kernels.cells import Cells, number_groups, some
 from mfxarray.kernels.dbscan import border_clusters, cluster_cells, components, core_points
 
@@ -120,30 +122,28 @@ def dbscan(
     """
     cut = cut_strips(used, position, groups, halo=2 * eps, strips=strips, disk=disk)
     name, tasks = f"dbscan-{tokenize(cut.name, eps, min_samples)}", dict(cut.tasks)
-    find = partial(_of_strip, eps=eps, min_samples=min_samples)
+    find = partial(_kept, how=Keep(cut.scratch, np.int64), eps=eps, min_samples=min_samples)
     values, reports = [], []
     for number, key in enumerate(cut.keys):
-        tasks[f"{name}-found-{number}"] = (find, key)
-        values.append(f"{name}-values-{number}")
-        reports.append(f"{name}-report-{number}")
-        tasks[values[-1]] = (_values_of, f"{name}-found-{number}")
-        tasks[reports[-1]] = (_report_of, f"{name}-found-{number}")
+        # all of a strip in one task, so that only files and names wait
+        tasks[f"{name}-found-{number}"] = (find, cut.tasks[key], f"{name}-found-{number}.bin")
+        values.append((itemgetter(0), f"{name}-found-{number}"))
+        reports.append((itemgetter(1), f"{name}-found-{number}"))
     tasks[f"{name}-joined"] = (_join, reports, used.shape[0])
     take = (_number, f"{name}-joined")
     return rows_from_strips(name, cut, tasks, values, take=take, dtype=np.int64, fill=-1)
 
 
-def _values_of(found: _Found) -> tuple[Array, Array]:
-    return found.rows, found.values
-
-
-def _report_of(found: _Found) -> _Report:
-    return found.report
+def _kept(
+    strip: Strip, name: str, *, how: Keep, eps: float, min_samples: int
+) -> tuple[Sorted, _Report]:
+    found = _of_strip(strip, eps=eps, min_samples=min_samples)
+    return keep_rows((found.rows, found.values), name, how=how), found.report
 
 
 def _of_strip(strip: Strip, *, eps: float, min_samples: int) -> _Found:
     cells = cluster_cells(strip.points, eps, number_groups(strip.columns))
-    place = strip.points[cells.order, strip.axis]
+    place = (cells.x, cells.y, cells.z)[strip.axis]
     # edges are compared by differences, which rounding changes in proportion only
     reach = eps * (1 + 1e-9)
     known = (place - strip.low >= -reach) & (place - strip.high <= reach)
@@ -181,7 +181,9 @@ def _names(strip: Strip, members: Cells, component: Array) -> Array:
     if not len(component):
         return np.empty(0, np.int64)
     own = np.logical_or.reduceat(strip.own[members.order], members.firsts[:-1])
-    return strip.rows[np.unique(component[own])]
+    first = np.zeros(len(strip.rows), bool)
+    first[component[own]] = True
+    return strip.rows[first]
 
 
 def _per_point(cells: Cells, values: Array) -> Array:

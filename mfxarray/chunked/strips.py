@@ -16,115 +16,53 @@ import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
-from mfxarray.chunked.blocks import graph_array, reread
+from mfxarray.chunked.blocks import graph_array
+from mfxarray.chunked.cutting import Cut, Strip, cut_strips, points_between
 from mfxarray.chunked.scratch import Scratch, Sorted, gather, keep_sorted
-from mfxarray.options import get_options
 
-__all__ = ["Cut", "Strip", "cut_strips", "rows_from_strips", "sum_over_strips", "values_by_strips"]
+__all__ = [
+    "Cut",
+    "Keep",
+    "Strip",
+    "cut_strips",
+    "keep_rows",
+    "points_between",
+    "rows_from_strips",
+    "sum_over_strips",
+    "values_by_strips",
+]
 
 Array = np.ndarray[Any, Any]
 
-# points of a strip: large enough for a kernel, small enough for several at work
-_STRIP_ROWS = 500_000
-# more than this waits in files
-_IN_MEMORY = 128 * 2**20
-
 
 @dataclass(frozen=True)
-class Strip:
-    """The points of a strip and of its margin, in the order of their rows.
+class Keep:
+    """Where values of rows wait, their dtype, and the length of their second axis."""
 
-    Attributes
-    ----------
-    points
-        Positions, shape (point, axis).
-    rows
-        Their rows in the data, ascending, shape (point,).
-    own
-        Which lie in the strip itself; the others are its margin.
-    columns
-        What else travels with the points, one array (point,) each.
-    low, high
-        Edges along ``axis``; the first and the last strip reach to infinity.
-    axis
-        The axis that is cut.
-    """
-
-    points: Array
-    rows: Array
-    own: Array
-    columns: tuple[Array, ...]
-    low: float
-    high: float
-    axis: int
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A graph that cuts points into strips: ``keys`` give one `Strip` each."""
-
-    name: str
-    keys: list[Any]
-    tasks: dict[Any, Any]
-    inputs: tuple[da.Array, ...]
-    chunks: tuple[int, ...]
     scratch: Scratch | None
+    dtype: Any
+    width: int | None = None
 
 
-def cut_strips(
-    used: da.Array,
-    position: da.Array,
-    columns: Sequence[da.Array] = (),
-    *,
-    halo: float,
-    strips: int | None = None,
-    disk: bool | None = None,
-) -> Cut:
-    """Return the graph that brings the used points into strips.
+def keep_rows(found: tuple[Array, Array] | Sorted, name: str, *, how: Keep) -> Sorted:
+    """Keep values with their rows, ascending, until the blocks of a result ask for them.
 
     Parameters
     ----------
-    used
-        Shape (row,), bool.
-    position
-        Shape (row, axis), whole along the axes, chunked as ``used``; finite where used.
-    columns
-        Shape (row,) each, chunked alike.
-    halo
-        Width of the margin, in the unit of the positions; a point this far away is within it.
-    strips
-        How many; by default one for half a million rows.
-    disk
-        Whether points wait in files; by default if they are more than 128 MiB.
-
-    Notes
-    -----
-    Two passes over positions: one for their extent, one that sorts every chunk. In memory are the
-    chunks at work and the strips at work; without files also all points.
+    found
+        Rows and values; what is kept already is given back.
+    name
+        Of the file.
+    how
+        Where and as what.
     """
-    rows = used.chunks[0]
-    number = strips or max(1, -(-sum(rows) // _STRIP_ROWS))
-    name = f"strips-{tokenize(used, position, *columns, halo, number)}"
-    dtype = _record_dtype(position, columns)
-    in_files = sum(rows) * dtype.itemsize > _IN_MEMORY if disk is None else disk
-    scratch = Scratch(get_options().scratch_folder) if in_files else None
-    # sorting waits for the extent of all points, so it reads again
-    again = [reread(array, "by-place") for array in (used, position, *columns)]
-    blocks, firsts = range(len(rows)), np.cumsum((0, *rows)).tolist()
-    tasks: dict[Any, Any] = {}
-    for block in blocks:
-        tasks[f"{name}-extent-{block}"] = (_extent, _key(used, block), _key(position, block))
-        sort = partial(_sorted_part, dtype=dtype, first=firsts[block], scratch=scratch)
-        parts = [_key(array, block) for array in again]
-        tasks[f"{name}-part-{block}"] = (sort, f"{name}-axis", parts, f"{name}-{block}.bin")
-    tasks[f"{name}-axis"] = (_longest, [f"{name}-extent-{block}" for block in blocks])
-    tasks[f"{name}-parts"] = (list, [f"{name}-part-{block}" for block in blocks])
-    tasks[f"{name}-edges"] = (_edges, f"{name}-parts", number)
-    needs = (f"{name}-parts", f"{name}-edges", f"{name}-axis")
-    keys: list[Any] = [(name, strip) for strip in range(number)]
-    for strip, key in enumerate(keys):
-        tasks[key] = (partial(_strip, number=strip, halo=halo), *needs)
-    return Cut(name, keys, tasks, (used, position, *again), rows, scratch)
+    if not isinstance(found, tuple):
+        return found
+    rows, values = found
+    tail = () if how.width is None else (how.width,)
+    records = np.empty(len(rows), np.dtype([("row", np.int64), ("value", how.dtype, tail)]))
+    records["row"], records["value"] = rows, values
+    return keep_sorted(records, "row", how.scratch, name)
 
 
 def values_by_strips(
@@ -145,9 +83,7 @@ def values_by_strips(
     """
     token = tokenize(work, cut.name, dtype, width)
     name, tasks = f"by-strips-{token}", dict(cut.tasks)
-    found = [f"{name}-strip-{strip}" for strip in range(len(cut.keys))]
-    for strip, key in enumerate(cut.keys):
-        tasks[found[strip]] = (partial(_own_values, work=work), key)
+    found = [(partial(_own_values, work=work), cut.tasks[key]) for key in cut.keys]
     return rows_from_strips(name, cut, tasks, found, take=None, dtype=dtype, fill=fill, width=width)
 
 
@@ -175,7 +111,9 @@ def rows_from_strips(
     tasks
         The graph so far; what is needed here is added.
     found
-        Keys that give ``(rows, values)`` each, rows ascending; every used row is in one of them.
+        Keys or tasks that give ``(rows, values)`` each, rows ascending, or what `keep_rows` made of
+        them; every used row is in one of them. Tasks, with that of a strip inside, keep strips and
+        values from waiting in the memory of a worker.
     dtype, fill, width
         Of the result, see `values_by_strips`.
     take
@@ -185,10 +123,9 @@ def rows_from_strips(
         Of the values that strips found, where ``take`` changes them.
     """
     tail = () if width is None else (width,)
-    kept_tail = tail if found_width is None else (found_width,)
-    record = np.dtype([("row", np.int64), ("value", found_dtype or dtype, kept_tail)])
+    kept_width = width if found_width is None else found_width
+    keep = partial(keep_rows, how=Keep(cut.scratch, found_dtype or dtype, kept_width))
     for strip, key in enumerate(found):
-        keep = partial(_by_row, dtype=record, scratch=cut.scratch)
         tasks[f"{name}-kept-{strip}"] = (keep, key, f"{name}-{strip}.bin")
     tasks[f"{name}-kept"] = (list, [f"{name}-kept-{strip}" for strip in range(len(found))])
     stop = 0
@@ -223,7 +160,7 @@ def sum_over_strips(
     for strip, key in enumerate(cut.keys):
         last = strip == len(cut.keys) - 1
         own = (name, *(0 for _ in shape)) if last else f"{name}-{strip}"
-        tasks[f"{name}-work-{strip}"] = (work, key)
+        tasks[f"{name}-work-{strip}"] = (work, cut.tasks[key])
         tasks[own] = (_add, before, f"{name}-work-{strip}", shape, np.dtype(dtype))
         before = own
     return graph_array(name, tasks, cut.inputs, tuple((size,) for size in shape), dtype)
@@ -234,96 +171,8 @@ def _add(total: Array | None, part: Array, shape: tuple[int, ...], dtype: np.dty
     return found if total is None else total + found
 
 
-def _key(array: da.Array, block: int) -> tuple[Any, ...]:
-    return (array.name, block, *(0 for _ in array.shape[1:]))
-
-
-def _record_dtype(position: da.Array, columns: Sequence[da.Array]) -> np.dtype[Any]:
-    places = [(f"p{axis}", np.float64) for axis in range(position.shape[1])]
-    more = [(f"c{number}", column.dtype) for number, column in enumerate(columns)]
-    return np.dtype([*places, ("row", np.int64), *more])
-
-
-def _extent(used: Array, position: Array) -> Array:
-    """Return lowest and highest position of a chunk, shape (2, axis); infinite where none is."""
-    known = position[used]
-    axes = position.shape[1]
-    low, high = np.full(axes, np.inf), np.full(axes, -np.inf)
-    return np.stack(
-        [known.min(axis=0, initial=np.inf), known.max(axis=0, initial=-np.inf)]
-        if len(known)
-        else [low, high]
-    )
-
-
-def _longest(extents: list[Array]) -> int:
-    low = np.min([extent[0] for extent in extents], axis=0)
-    high = np.max([extent[1] for extent in extents], axis=0)
-    return int(np.argmax(np.where(high >= low, high - low, 0.0)))
-
-
-def _sorted_part(
-    axis: int,
-    parts: list[Array],
-    name: str,
-    *,
-    dtype: np.dtype[Any],
-    first: int,
-    scratch: Scratch | None,
-) -> Sorted:
-    """Keep the used points of a chunk, sorted along the axis that is cut."""
-    used, position, *columns = parts
-    rows = np.flatnonzero(used)
-    order = np.argsort(position[rows, axis], kind="stable")
-    rows = rows[order]
-    records = np.empty(len(rows), dtype)
-    for number in range(position.shape[1]):
-        records[f"p{number}"] = position[rows, number]
-    records["row"] = rows + first
-    for number, column in enumerate(columns):
-        records[f"c{number}"] = column[rows]
-    return keep_sorted(records, f"p{axis}", scratch, name)
-
-
-def _edges(parts: list[Sorted], number: int) -> Array:
-    """Return the edges of strips that hold about equally many points, from -inf to inf."""
-    marks = np.sort(np.concatenate([part.marks for part in parts]))
-    edges = np.full(number + 1, np.inf)
-    edges[0] = -np.inf
-    if len(marks):
-        edges[1:-1] = marks[(len(marks) * np.arange(1, number)) // number]
-    return edges
-
-
-def _strip(parts: list[Sorted], edges: Array, axis: int, *, number: int, halo: float) -> Strip:
-    low, high = float(edges[number]), float(edges[number + 1])
-    largest = max((abs(edge) for edge in (low, high) if np.isfinite(edge)), default=0.0)
-    # a distance that rounds to the halo must not be missed
-    margin = halo * (1 + 1e-9) + 8 * np.spacing(largest)
-    records = gather(parts, low - margin, high + margin)
-    records = records[np.argsort(records["row"])]
-    places = [name for name in records.dtype.names or () if name.startswith("p")]
-    points = np.stack([records[name] for name in places], axis=1)
-    key = points[:, axis]
-    own = (key >= low) & (key < high)
-    columns = tuple(
-        np.ascontiguousarray(records[name])
-        for name in records.dtype.names or ()
-        if name.startswith("c")
-    )
-    rows = np.ascontiguousarray(records["row"])
-    return Strip(points, rows, own, columns, low, high, axis)
-
-
 def _own_values(strip: Strip, *, work: Callable[[Strip], Array]) -> tuple[Array, Array]:
     return strip.rows[strip.own], work(strip)
-
-
-def _by_row(found: tuple[Array, Array], name: str, *, dtype: Any, scratch: Any) -> Sorted:
-    rows, values = found
-    records = np.empty(len(rows), dtype)
-    records["row"], records["value"] = rows, values
-    return keep_sorted(records, "row", scratch, name)
 
 
 def _rows_of_block(

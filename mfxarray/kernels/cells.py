@@ -99,8 +99,9 @@ def make_cells(points: Array, side: float, reach: int, group: Array | None = Non
     firsts = _starts((np.diff(codes) != 0) | (np.diff(levels) != 0), len(points))
     codes = codes[firsts[:-1]]
     column_firsts = _starts(np.diff(codes) != 0, len(codes))
+    placed = points.take(order, axis=0)
     x, y, z = (
-        points[order, axis] if axis < points.shape[1] else np.zeros(len(points))
+        placed[:, axis].copy() if axis < points.shape[1] else np.zeros(len(points))
         for axis in range(3)
     )
     columns = codes[column_firsts[:-1]]
@@ -186,7 +187,8 @@ def _codes(numbers: list[Array], group: Array | None, reach: int) -> tuple[Array
             codes = _close_up(codes, reach)
         codes = codes * size + number
         if place:
-            offsets = np.arange(-reach, reach + 1) * size
+            # the nearest first
+            offsets = np.array(sorted(range(-reach, reach + 1), key=abs)) * size
     return codes, offsets
 
 

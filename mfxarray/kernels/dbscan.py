@@ -73,7 +73,8 @@ def components(core: Cells, eps: float) -> Array:
     """
     firsts = core.order[core.firsts[:-1]]
     parent = np.arange(len(core.levels))
-    _join(core, eps * eps, parent)
+    # of two cells the later one looks at the earlier
+    _join(core._replace(offsets=core.offsets[core.offsets <= 0]), eps * eps, parent)
     _roots(parent)
     smallest = np.full(len(parent), np.iinfo(np.int64).max)
     np.minimum.at(smallest, parent, firsts)
@@ -146,7 +147,6 @@ def _join(core, squared, parent):  # type: ignore[no-untyped-def]
             runs = around_cell(core.levels[cell], core, columns, near, ends, starts, stops)
             own = _root(parent, cell)
             for run in range(runs):
-                # the others will look at this one
                 for other in range(starts[run], min(stops[run], cell)):
                     root = _root(parent, other)
                     if root != own and _touch(core, cell, other, squared):
@@ -172,16 +172,17 @@ def _roots(parent):  # type: ignore[no-untyped-def]
 def _touch(cells, one, other, squared):  # type: ignore[no-untyped-def]
     """Tell whether a point of one cell is a neighbour of a point of the other."""
     first, last = cells.firsts[other], cells.firsts[other + 1]
-    pairs = (cells.firsts[one + 1] - cells.firsts[one]) * (last - first)
-    box = _box(cells, first, last) if pairs > _MANY_PAIRS else np.empty(0)
-    for point in range(cells.firsts[one], cells.firsts[one + 1]):
-        x, y, z = cells.x[point], cells.y[point], cells.z[point]
-        if len(box) and _to_box(x, y, z, box) > squared:
-            continue
-        for near in range(first, last):
-            dx, dy, dz = cells.x[near] - x, cells.y[near] - y, cells.z[near] - z
-            if dx * dx + dy * dy + dz * dz <= squared:
+    begin, end = cells.firsts[one], cells.firsts[one + 1]
+    if (end - begin) * (last - first) <= _MANY_PAIRS:
+        for point in range(begin, end):  # noqa: SIM110, numba knows no generators
+            if _near_cell(cells, point, cells, other, squared):
                 return True
+        return False
+    box = _box(cells, first, last)
+    for point in range(begin, end):
+        x, y, z = cells.x[point], cells.y[point], cells.z[point]
+        if _to_box(x, y, z, box) <= squared and _near_cell(cells, point, cells, other, squared):
+            return True
     return False
 
 

@@ -9,11 +9,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.base import tokenize
 
-from mfxarray.chunked.blocks import graph_array
+from mfxarray.chunked.neighbours import density_sums
 from mfxarray.chunked.trace_rows import reduce_traces, trace_places, values_of_rows
-from mfxarray.kernels.trace_density import neighbour_density
 from mfxarray.kernels.trace_settling import first_settled
 from mfxarray.minflux.conditions import Condition, check_bounds, within
 from mfxarray.minflux.masks import position_rows
@@ -169,8 +167,8 @@ class Dense(Condition):
 
     Notes
     -----
-    Exact: no grid, no border that is lost. Gaussians are cut off where they fall below 1e-7. One
-    task sees the positions of all selected localizations, 25 bytes each.
+    Exact: no grid, no border that is lost. Gaussians are cut off where they fall below 1e-7. Found
+    by strips across the field; in memory are a few of them with half a million localizations each.
     """
 
     kind = "dense"
@@ -183,30 +181,6 @@ class Dense(Condition):
 
     def rows(self, ds: xr.Dataset) -> da.Array:
         """Return which localizations pass."""
-        used, position = used_rows(ds), position_rows(ds)
-        name = f"dense-{tokenize(used, position, self)}"
-        blocks = range(used.numblocks[0])
-        masks, places = ([(used.name, i) for i in blocks], [(position.name, i, 0) for i in blocks])
-        tasks: dict[Any, Any] = {
-            (f"{name}-used", i): (_used_positions, masks[i], places[i]) for i in blocks
-        }
-        find = partial(_dense, fwhm=self.fwhm, threshold=self.threshold)
-        tasks[f"{name}-all"] = (find, [(f"{name}-used", i) for i in blocks])
-        for i in blocks:
-            tasks[(name, i)] = (_own_rows, masks[i], f"{name}-all", i)
-        return graph_array(name, tasks, (used, position), used.chunks, bool)
-
-
-def _used_positions(used: Array, position: Array) -> Array:
-    return position[used]
-
-
-def _dense(parts: list[Array], *, fwhm: float, threshold: float) -> list[Array]:
-    sums = neighbour_density(np.concatenate(parts), fwhm)
-    return np.split(sums >= threshold, np.cumsum([len(part) for part in parts])[:-1])
-
-
-def _own_rows(used: Array, parts: list[Array], block: int) -> Array:
-    found = np.zeros(len(used), bool)
-    found[used] = parts[block]
-    return found
+        sums = density_sums(used_rows(ds), position_rows(ds), fwhm=self.fwhm)
+        # what is not used has no sum
+        return sums >= self.threshold
