@@ -97,4 +97,17 @@ def _warm_tracks() -> None:
 
 
 def _warm_clusters() -> None:
-    pass
+    from mfxarray.kernels import dbscan
+    from mfxarray.kernels.neighbours import count_within, make_forest, search_nearest
+
+    points, rows = np.arange(12.0).reshape(4, 3), np.arange(4)
+    everyone, group = np.ones(4, bool), np.zeros(4, np.int64)
+    for groups in (None, group):
+        cells = dbscan.cluster_cells(points, 2.0, groups)
+        dbscan.core_points(cells, 2.0, 2, everyone)
+        component = dbscan.components(cells, 2.0)
+        still_open = np.zeros(len(component), bool)
+        dbscan.border_clusters(cells, cells, component, still_open, 2.0)
+        count_within(points, 2.0, None, groups)
+    nearest = np.full((4, 1), np.inf), np.full((4, 1), np.iinfo(np.int64).max)
+    search_nearest(make_forest(points, rows, group, 1), points, rows, group, *nearest)
