@@ -92,6 +92,12 @@ class Analyses(Shared):
 
         return nearest_neighbour(self._data, **parameters)
 
+    def voronoi_density(self, **parameters: Any) -> xr.Dataset:
+        """Tell the size of Voronoi cells; see `mfxarray.minflux.density.voronoi_density`."""
+        from mfxarray.minflux.density import voronoi_density
+
+        return voronoi_density(self._data, **parameters)
+
     def colocalize(self, **parameters: Any) -> xr.Dataset:
         """Count channels in joint clusters; see `mfxarray.minflux.colocalization.colocalize`."""
         from mfxarray.minflux.colocalization import colocalize

@@ -71,7 +71,7 @@ def cluster_table(
     tasks: dict[Any, Any] = dict(cut.tasks)
     make = partial(_of_strip, work=work, width=width)
     for number, key in enumerate(cut.keys):
-        tasks[(name, number, 0)] = (make, key)
+        tasks[(name, number, 0)] = (make, cut.tasks[key])
     chunks: Any = ((np.nan,) * len(cut.keys), (width,))
     return graph_array(name, tasks, cut.inputs, chunks, float)
 

@@ -26,6 +26,7 @@ _HOMES = {
     "cluster_tracks": "cluster_statistics",
     "colocalization_by_eps": "cluster_tables",
     "events_per_cluster": "cluster_sizes",
+    "dbscan": "clusters",
     "filter_clusters": "cluster_statistics",
     "nearest_clusters": "cluster_sizes",
     "size_statistics": "cluster_tables",

@@ -60,7 +60,8 @@ def points_of(ds: xr.Dataset) -> Points:
     """
     if ROW in ds.dims and "position" in ds:
         used = used_rows(ds)
-        return Points(ROW, used, dask_rows(last_iteration_of(ds, "position"), used))
+        position = dask_rows(last_iteration_of(ds, "position"), used)
+        return Points(ROW, used & np.isfinite(position).all(axis=1), position)
     if "trace" in ds.dims and "centroid" in ds:
         centroid = ds["centroid"].transpose("trace", "axis").data
         position = (centroid if isinstance(centroid, da.Array) else da.asarray(centroid)).rechunk(

@@ -29,6 +29,12 @@ def test_localizations(data: xr.Dataset) -> None:
     assert column.chunks == points.used.chunks
 
 
+def test_what_has_no_finite_place_does_not_count(data: xr.Dataset) -> None:
+    data["position"].values[[2, 3], 1] = np.inf, np.nan
+    used = points_of(data).used.compute()
+    assert np.flatnonzero(~used).tolist() == [2, 3]
+
+
 def test_a_trace_table(data: xr.Dataset) -> None:
     table = data.mfx.traces()
     points = points_of(table)
