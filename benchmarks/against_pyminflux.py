@@ -228,7 +228,7 @@ def measure(path: str, traces: str) -> None:
 def import_all() -> None:
     """Import what is otherwise imported at first use; pyminflux imports all at once."""
     # dask looks for a client of distributed at its first computation
-    for name in ("mfxarray.opening.table", "mfxarray.minflux.traces", "distributed"):
+    for name in ("mfxarray.opening.table", "mfxarray.minflux.traces.table", "distributed"):
         importlib.import_module(name)
 
 

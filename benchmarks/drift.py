@@ -30,7 +30,7 @@ import numpy as np
 import xarray as xr
 from common import alone, parser_of
 
-from mfxarray.minflux.drift import estimate_drift
+from mfxarray.minflux.drift.estimate import estimate_drift
 from mfxarray.simulate.minflux import simulate_minflux
 
 WINDOW, WINDOWS, PIXEL = 600.0, 11, 2.0

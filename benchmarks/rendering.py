@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 from common import Watch, alone, interleaved, parser_of
 
-from mfxarray.minflux.rendering import pixel_edges, render
+from mfxarray.minflux.rendering.render import pixel_edges, render
 
 FIELD = 1e-5
 

@@ -25,8 +25,8 @@ import xarray as xr
 from common import parser_of
 from drift import scene
 
-from mfxarray.kernels.halves import split_words
-from mfxarray.minflux.resolution import resolution
+from mfxarray.kernels.resolution.halves import split_words
+from mfxarray.minflux.resolution.correlate import resolution
 
 # not 4000: ring numbers would be halves, which NumPy rounds to even ones
 FIELD, PIXEL = 4032, 1e-9

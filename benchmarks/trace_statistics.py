@@ -38,7 +38,13 @@ def main() -> None:
     from mfxarray.chunked.runs import index_runs
     from mfxarray.chunked.traces import Reduction, trace_columns
     from mfxarray.jobs.warm import warm_kernels
-    from mfxarray.kernels.moments import Column, join_pieces, piece_of, run_moments, run_starts
+    from mfxarray.kernels.traces.moments import (
+        Column,
+        join_pieces,
+        piece_of,
+        run_moments,
+        run_starts,
+    )
 
     moments = Reduction(
         lambda columns, starts: (run_moments(*columns, starts),),

@@ -103,9 +103,9 @@ def check(table: xr.Dataset, wanted: pd.DataFrame, medians: pd.DataFrame) -> Non
 
 def against_pandas(rows: int, repeats: int) -> None:
     """Print the ratios to pandas."""
-    from mfxarray.kernels.moments import run_moments, run_starts
+    from mfxarray.kernels.traces.moments import run_moments, run_starts
     from mfxarray.minflux import rows as known
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.traces.table import traces
 
     columns = data_of(rows)
     ds = dataset_of(columns)
@@ -153,7 +153,7 @@ def against_pandas(rows: int, repeats: int) -> None:
 def against_loop(rows: int) -> None:
     """Print the ratio to the loop over ids."""
     from mfxarray.minflux import rows as known
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.traces.table import traces
 
     columns = data_of(rows, seed=1)
     ds = dataset_of(columns)

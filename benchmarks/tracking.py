@@ -17,7 +17,7 @@ import xarray as xr
 from common import Watch, arguments, interleaved
 
 from mfxarray.jobs.warm import warm_kernels
-from mfxarray.minflux.tracking import classify_motion, diffusion, jump_distances, msd
+from mfxarray.minflux.tracking.tracking import classify_motion, diffusion, jump_distances, msd
 from mfxarray.simulate.minflux_tracks import simulate_tracks
 
 _LAGS = 4

@@ -89,7 +89,7 @@ def records(wash: object, dtype: np.dtype) -> Iterator[np.ndarray]:
 def job(folder: Path, out: Path, begin: partial) -> None:
     """Take the washes through all steps; tell ``begin`` before each."""
     import mfxarray as mfx
-    from mfxarray.minflux.registration import register
+    from mfxarray.minflux.beads.registration import register
 
     begin("filter")
     paths = [folder / f"wash{number}.npy" for number in range(WASHES)]

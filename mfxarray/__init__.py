@@ -10,15 +10,15 @@ from typing import Any
 from mfxarray._version import __version__
 
 _HOMES = {
-    "BeadRules": "minflux.beads",
-    "bead_residuals": "minflux.bead_report",
-    "bead_stability": "minflux.bead_report",
-    "bead_windows": "minflux.bead_report",
-    "concatenate_washes": "minflux.washes",
-    "fit_beads": "minflux.registration",
-    "register": "minflux.registration",
+    "BeadRules": "minflux.beads.beads",
+    "bead_residuals": "minflux.beads.report",
+    "bead_stability": "minflux.beads.report",
+    "bead_windows": "minflux.beads.report",
+    "concatenate_washes": "minflux.beads.washes",
+    "fit_beads": "minflux.beads.registration",
+    "register": "minflux.beads.registration",
     "simulate_bead_washes": "simulate.minflux_washes",
-    "validate_beads": "minflux.beads",
+    "validate_beads": "minflux.beads.beads",
     "write_bead_washes": "simulate.minflux_washes",
     "ChunkError": "errors",
     "DataError": "errors",

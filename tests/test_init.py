@@ -32,7 +32,7 @@ def test_importing_registers_accessors_but_not_dask_array():
 
 
 def test_rooms_are_reached_from_the_top():
-    assert mfxarray.minflux.Range.__module__ == "mfxarray.minflux.masks"
+    assert mfxarray.minflux.Range.__module__ == "mfxarray.minflux.filtering.masks"
     assert all(getattr(mfxarray.minflux, name) is not None for name in mfxarray.minflux.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mfxarray.minflux.nothing  # noqa: B018

@@ -12,8 +12,8 @@ import pytest
 import mfxarray as mfx
 from mfxarray.commands.statistics import stats_files
 from mfxarray.errors import DataError
-from mfxarray.minflux.sheet_table import statistics_table
-from mfxarray.minflux.statistics_sheet import statistics
+from mfxarray.minflux.sheet.sheet import statistics
+from mfxarray.minflux.sheet.table import statistics_table
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import mfxarray as mfx
 from mfxarray.commands.channels import unmix_file
 from mfxarray.errors import DataError
-from mfxarray.minflux.channels import assign_channels, fit_mixture
+from mfxarray.minflux.channels.mixture import assign_channels, fit_mixture
 from mfxarray.stores.zarr_store import open_zarr
 from mfxarray.testing import assert_same_bits
 from tests.samples import localization_file

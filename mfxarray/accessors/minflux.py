@@ -24,14 +24,14 @@ class MfxAccessor(Shapes):
         unmeasured: str = "keep",
         **bounds: tuple[float | None, float | None],
     ) -> xr.Dataset:
-        """Mask localizations; see `mfxarray.minflux.filters.filter_localizations`."""
-        from mfxarray.minflux.filters import filter_localizations
+        """Mask localizations; see `mfxarray.minflux.filtering.filters.filter_localizations`."""
+        from mfxarray.minflux.filtering.filters import filter_localizations
 
         return filter_localizations(self._data, valid=valid, unmeasured=unmeasured, bounds=bounds)
 
     def compact(self) -> xr.Dataset:
-        """Drop masked localizations; see `mfxarray.minflux.filters.compact`."""
-        from mfxarray.minflux.filters import compact
+        """Drop masked localizations; see `mfxarray.minflux.filtering.filters.compact`."""
+        from mfxarray.minflux.filtering.filters import compact
 
         return compact(self._data)
 
@@ -42,92 +42,101 @@ class MfxAccessor(Shapes):
         return last_iteration(self._data)
 
     def traces(self, **parameters: Any) -> xr.Dataset:
-        """Make one row a trace; see `mfxarray.minflux.traces.traces`."""
-        from mfxarray.minflux.traces import traces
+        """Make one row a trace; see `mfxarray.minflux.traces.table.traces`."""
+        from mfxarray.minflux.traces.table import traces
 
         return traces(self._data, **parameters)
 
     def mask(self, conditions: Any) -> xr.Dataset:
-        """Mask localizations by named conditions; see `mfxarray.minflux.masks`."""
-        from mfxarray.minflux.masks import mask_localizations
+        """Mask localizations by named conditions; see `mfxarray.minflux.filtering.masks`."""
+        from mfxarray.minflux.filtering.masks import mask_localizations
 
         return mask_localizations(self._data, conditions)
 
     def funnel(self) -> Any:
-        """Count what each mask left; see `mfxarray.minflux.funnel.funnel`."""
-        from mfxarray.minflux.funnel import funnel
+        """Count what each mask left; see `mfxarray.minflux.filtering.funnel.funnel`."""
+        from mfxarray.minflux.filtering.funnel import funnel
 
         return funnel(self._data)
 
     def trim(self, **limits: Any) -> xr.Dataset:
-        """Mask short traces and ends of traces; see `mfxarray.minflux.trimming.trim_traces`."""
-        from mfxarray.minflux.trimming import trim_traces
+        """Mask short traces and ends of traces.
+
+        See `mfxarray.minflux.traces.trimming.trim_traces`.
+        """
+        from mfxarray.minflux.traces.trimming import trim_traces
 
         return trim_traces(self._data, **limits)
 
     def split_traces(self, *, gap: float) -> xr.Dataset:
-        """Split traces at gaps in time; see `mfxarray.minflux.trimming.split_traces`."""
-        from mfxarray.minflux.trimming import split_traces
+        """Split traces at gaps in time; see `mfxarray.minflux.traces.trimming.split_traces`."""
+        from mfxarray.minflux.traces.trimming import split_traces
 
         return split_traces(self._data, gap=gap)
 
     def aggregate(self, photons: float, **parameters: Any) -> xr.Dataset:
-        """Join localizations by photons; see `mfxarray.minflux.aggregation.aggregate`."""
-        from mfxarray.minflux.aggregation import aggregate
+        """Join localizations by photons; see `mfxarray.minflux.traces.aggregation.aggregate`."""
+        from mfxarray.minflux.traces.aggregation import aggregate
 
         return aggregate(self._data, photons, **parameters)
 
     def weighted_traces(self, weights: Any = "all", **parameters: Any) -> xr.Dataset:
-        """Weigh traces by photons; see `mfxarray.minflux.aggregation.weighted_trace_means`."""
-        from mfxarray.minflux.aggregation import weighted_trace_means
+        """Weigh traces by photons.
+
+        See `mfxarray.minflux.traces.aggregation.weighted_trace_means`.
+        """
+        from mfxarray.minflux.traces.aggregation import weighted_trace_means
 
         return weighted_trace_means(self._data, weights, **parameters)
 
     def spread_range(self, field: str, **parameters: Any) -> Any:
-        """Suggest bounds around the median; see `mfxarray.minflux.auto_thresholds`."""
-        from mfxarray.minflux.auto_thresholds import spread_range
+        """Suggest bounds around the median; see `mfxarray.minflux.filtering.auto_thresholds`."""
+        from mfxarray.minflux.filtering.auto_thresholds import spread_range
 
         return spread_range(self._data, field, **parameters)
 
     def peak_range(self, field: str, **parameters: Any) -> Any:
-        """Suggest bounds around the main peak; see `mfxarray.minflux.auto_thresholds`."""
-        from mfxarray.minflux.auto_thresholds import peak_range
+        """Suggest bounds around the main peak; see `mfxarray.minflux.filtering.auto_thresholds`."""
+        from mfxarray.minflux.filtering.auto_thresholds import peak_range
 
         return peak_range(self._data, field, **parameters)
 
     def correct_by_beads(self, beads: xr.Dataset, **choices: Any) -> xr.Dataset:
-        """Correct as Imspector does; see `mfxarray.minflux.bead_correction.correct_by_beads`."""
-        from mfxarray.minflux.bead_correction import correct_by_beads
+        """Correct as Imspector does; see `mfxarray.minflux.beads.correction.correct_by_beads`."""
+        from mfxarray.minflux.beads.correction import correct_by_beads
 
         return correct_by_beads(self._data, beads, **choices)
 
     def estimate_drift(self, **parameters: Any) -> xr.Dataset:
-        """Find the drift by time windows; see `mfxarray.minflux.drift.estimate_drift`."""
-        from mfxarray.minflux.drift import estimate_drift
+        """Find the drift by time windows; see `mfxarray.minflux.drift.estimate.estimate_drift`."""
+        from mfxarray.minflux.drift.estimate import estimate_drift
 
         return estimate_drift(self._data, **parameters)
 
     def correct_drift(self, drift: xr.Dataset, *, replace: bool = False) -> xr.Dataset:
-        """Subtract the drift, once; see `mfxarray.minflux.drift_correction.correct_drift`."""
-        from mfxarray.minflux.drift_correction import correct_drift
+        """Subtract the drift, once; see `mfxarray.minflux.drift.correction.correct_drift`."""
+        from mfxarray.minflux.drift.correction import correct_drift
 
         return correct_drift(self._data, drift, replace=replace)
 
     def localization_bounds(self, **parameters: Any) -> xr.Dataset:
-        """Bound precision by photons; see `mfxarray.minflux.precision.localization_bounds`."""
-        from mfxarray.minflux.precision import localization_bounds
+        """Bound precision by photons.
+
+        See `mfxarray.minflux.traces.precision.localization_bounds`.
+        """
+        from mfxarray.minflux.traces.precision import localization_bounds
 
         return localization_bounds(self._data, **parameters)
 
     def trace_precision(self, bounds: xr.Dataset | None = None, **parameters: Any) -> xr.Dataset:
-        """Tell the precision of traces; see `mfxarray.minflux.precision.trace_precision`."""
-        from mfxarray.minflux.precision import trace_precision
+        """Tell the precision of traces; see `mfxarray.minflux.traces.precision.trace_precision`."""
+        from mfxarray.minflux.traces.precision import trace_precision
 
         return trace_precision(self._data, bounds, **parameters)
 
     def statistics(self, **parameters: Any) -> xr.Dataset:
-        """Tell how good a measurement is; see `mfxarray.minflux.statistics_sheet.statistics`."""
-        from mfxarray.minflux.statistics_sheet import statistics
+        """Tell how good a measurement is; see `mfxarray.minflux.sheet.sheet.statistics`."""
+        from mfxarray.minflux.sheet.sheet import statistics
 
         return statistics(self._data, **parameters)
 

@@ -16,7 +16,7 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import reread
 from mfxarray.chunked.scratch import Scratch, Sorted, gather, keep_sorted
-from mfxarray.kernels.digit_sort import sorted_order, sorted_places
+from mfxarray.kernels.clusters.digit_sort import sorted_order, sorted_places
 from mfxarray.options import get_options
 
 __all__ = ["Cut", "Strip", "cut_strips", "points_between"]

@@ -22,8 +22,8 @@ from scipy.sparse.csgraph import connected_components
 
 from mfxarray.chunked.scratch import Sorted
 from mfxarray.chunked.strips import Keep, Strip, cut_strips, keep_rows, rows_from_strips
-from mfxarray.kernels.cells import Cells, number_groups, some
-from mfxarray.kernels.dbscan import border_clusters, cluster_cells, components, core_points
+from mfxarray.kernels.clusters.cells import Cells, number_groups, some
+from mfxarray.kernels.clusters.dbscan import border_clusters, cluster_cells, components, core_points
 
 __all__ = ["dbscan"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from dask.base import compute
 from dask.delayed import delayed
 
-from mfxarray.kernels.pair_counts import hashed_labels, hashed_words
+from mfxarray.kernels.clusters.pair_counts import hashed_labels, hashed_words
 
 __all__ = ["Dealing", "deal"]
 
@@ -30,7 +30,7 @@ class Dealing:
     seed
         Of the hash.
     limits
-        See `mfxarray.kernels.pair_counts.hashed_labels`.
+        See `mfxarray.kernels.clusters.pair_counts.hashed_labels`.
     """
 
     seed: int

@@ -17,11 +17,11 @@ from dask.base import persist, tokenize
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from mfxarray.kernels.drift_blocks import Sample, band_table, block_part, total_content
-from mfxarray.kernels.drift_lags import Search, count_lags
-from mfxarray.kernels.drift_points import Lattice, rows_of_strips
-from mfxarray.kernels.drift_shifts import Peak, find_shifts
-from mfxarray.kernels.drift_summary import Summary, join_summaries, summarise_block
+from mfxarray.kernels.drift.blocks import Sample, band_table, block_part, total_content
+from mfxarray.kernels.drift.lags import Search, count_lags
+from mfxarray.kernels.drift.points import Lattice, rows_of_strips
+from mfxarray.kernels.drift.shifts import Peak, find_shifts
+from mfxarray.kernels.drift.summary import Summary, join_summaries, summarise_block
 
 __all__ = ["Rows", "measure_shifts", "summarise_rows", "table_lags"]
 
@@ -101,7 +101,7 @@ def measure_shifts(
     Returns
     -------
     shifts, quality, content
-        See `mfxarray.kernels.drift_shifts.find_shifts`; and of shape (window, 2): localizations,
+        See `mfxarray.kernels.drift.shifts.find_shifts`; and of shape (window, 2): localizations,
         and the sum of their times since the window began, microseconds.
 
     Notes
@@ -136,7 +136,7 @@ def table_lags(table: Array, lattice: Lattice, search: Search) -> Iterator[Array
     Parameters
     ----------
     table
-        Points, see `mfxarray.kernels.drift_points.make_table`.
+        Points, see `mfxarray.kernels.drift.points.make_table`.
     lattice, search
         Pixels, and which pairs are compared.
     """

@@ -13,7 +13,7 @@ from dask.delayed import delayed
 
 from mfxarray.chunked.blocks import reread
 from mfxarray.chunked.scratch import Scratch, Sorted, gather, keep_sorted
-from mfxarray.kernels.digit_sort import sorted_order
+from mfxarray.kernels.clusters.digit_sort import sorted_order
 from mfxarray.options import get_options
 
 __all__ = ["by_group"]

@@ -16,8 +16,8 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import graph_array, reread
 from mfxarray.errors import DataError
-from mfxarray.kernels.mixture_1d import Binned, Gaussians, fit_gaussians
-from mfxarray.kernels.mixture_1d_facts import (
+from mfxarray.kernels.channels.mixture_1d import Binned, Gaussians, fit_gaussians
+from mfxarray.kernels.channels.mixture_1d_facts import (
     bic_of,
     boundaries_of,
     memberships,
@@ -49,7 +49,7 @@ class MixturePlan:
     separated
         Leave out numbers with two neighbours that no boundary separates, if others are left.
     seed, starts, least_width
-        As for `mfxarray.kernels.mixture_1d.fit_gaussians`.
+        As for `mfxarray.kernels.channels.mixture_1d.fit_gaussians`.
     """
 
     components: tuple[int, ...]

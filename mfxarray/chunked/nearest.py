@@ -18,8 +18,8 @@ from dask.base import tokenize
 
 from mfxarray.chunked.scratch import Sorted
 from mfxarray.chunked.strips import Cut, Strip, cut_strips, points_between, rows_from_strips
-from mfxarray.kernels.cells import number_groups
-from mfxarray.kernels.neighbours import make_forest, search_nearest
+from mfxarray.kernels.clusters.cells import number_groups
+from mfxarray.kernels.clusters.neighbours import make_forest, search_nearest
 
 __all__ = ["IS_SEARCHED", "SEARCHES", "nearest"]
 
@@ -149,7 +149,7 @@ class _Search:
     low, high
         How far the points of their group that are searched reach.
     squared, found
-        Of the nearest so far, as `mfxarray.kernels.neighbours.search_nearest` keeps them.
+        Of the nearest so far, as `mfxarray.kernels.clusters.neighbours.search_nearest` keeps them.
     """
 
     points: Array

@@ -10,9 +10,9 @@ import dask.array as da
 import numpy as np
 
 from mfxarray.chunked.strips import Strip, cut_strips, values_by_strips
-from mfxarray.kernels.cells import number_groups
-from mfxarray.kernels.neighbours import count_within
-from mfxarray.kernels.trace_density import REACH, neighbour_density
+from mfxarray.kernels.clusters.cells import number_groups
+from mfxarray.kernels.clusters.neighbours import count_within
+from mfxarray.kernels.traces.density import REACH, neighbour_density
 
 __all__ = ["counts_within", "density_sums"]
 
@@ -56,7 +56,7 @@ def density_sums(
         As for `mfxarray.chunked.dbscan.dbscan`.
     fwhm
         Full width at half maximum, in the unit of the positions; see
-        `mfxarray.kernels.trace_density.neighbour_density`.
+        `mfxarray.kernels.traces.density.neighbour_density`.
     """
     cut = cut_strips(used, position, groups, halo=REACH * fwhm, strips=strips)
     return values_by_strips(partial(_sums, fwhm=fwhm), cut, dtype=float, fill=np.nan)

@@ -14,7 +14,7 @@ from dask.delayed import delayed
 
 from mfxarray.chunked.dealing import Dealing
 from mfxarray.chunked.strips import Strip, cut_strips, sum_over_strips
-from mfxarray.kernels.pair_counts import count_neighbours, count_pairs
+from mfxarray.kernels.clusters.pair_counts import count_neighbours, count_pairs
 
 __all__ = [
     "Marked",
@@ -84,7 +84,7 @@ def pair_counts(
     marked
         The points.
     edges, channels
-        As for `mfxarray.kernels.pair_counts.count_pairs`.
+        As for `mfxarray.kernels.clusters.pair_counts.count_pairs`.
     border
         Lowest and highest corner of the field, if only points count that are so far inside.
     strips

@@ -14,7 +14,8 @@ import numpy as np
 from dask.base import tokenize
 
 from mfxarray.chunked.blocks import KEPT, graph_array, reread, whole
-from mfxarray.kernels import references, registration, seed_registration
+from mfxarray.kernels import references
+from mfxarray.kernels.beads import registration, seed_registration
 from mfxarray.kernels.correlation import Search
 from mfxarray.kernels.matching import Field
 

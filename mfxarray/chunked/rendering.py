@@ -21,8 +21,8 @@ from dask.base import tokenize
 from mfxarray.chunked.blocks import graph_array
 from mfxarray.chunked.plan import group_small
 from mfxarray.chunked.points import Points
-from mfxarray.kernels.drawing import Drawing, State, add_parts, sort_block
-from mfxarray.kernels.grids import Tiles
+from mfxarray.kernels.rendering.drawing import Drawing, State, add_parts, sort_block
+from mfxarray.kernels.rendering.grids import Tiles
 
 __all__ = ["Drawn", "draw", "tiles_of"]
 

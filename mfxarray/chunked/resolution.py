@@ -12,10 +12,10 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import graph_array
 from mfxarray.chunked.scratch import Scratch, Sorted, keep_sorted
-from mfxarray.kernels.fourier_rings import half_spectrum, ring_coefficients, ring_sums
-from mfxarray.kernels.halves import add_half, split_words
-from mfxarray.kernels.rendering import sort_points
-from mfxarray.kernels.ring_fields import Field
+from mfxarray.kernels.rendering.rendering import sort_points
+from mfxarray.kernels.resolution.fourier_rings import half_spectrum, ring_coefficients, ring_sums
+from mfxarray.kernels.resolution.halves import add_half, split_words
+from mfxarray.kernels.resolution.ring_fields import Field
 from mfxarray.options import get_options
 
 __all__ = ["Split", "coefficients", "sums_of_halves"]

@@ -13,7 +13,7 @@ import dask.array as da
 import numpy as np
 
 from mfxarray.chunked.plan import common_rows
-from mfxarray.kernels.moments import run_starts
+from mfxarray.kernels.traces.moments import run_starts
 
 __all__ = [
     "BlockRuns",

@@ -11,7 +11,7 @@ import numpy as np
 from dask.base import tokenize
 
 from mfxarray.chunked.blocks import KEPT, graph_array, reread, whole
-from mfxarray.kernels import seed_registration
+from mfxarray.kernels.beads import seed_registration
 from mfxarray.kernels.shifts import area_cover, cover_count, shift_by_area, shift_frames
 
 __all__ = ["exposure", "shift_stack", "shift_stack_area", "shift_stack_seed"]

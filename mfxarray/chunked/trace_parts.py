@@ -15,7 +15,7 @@ import numpy as np
 
 from mfxarray.chunked.runs import BlockTraces, starts_of, used_only
 from mfxarray.chunked.trace_rows import rows_of_runs
-from mfxarray.kernels.moments import BLOCK
+from mfxarray.kernels.traces.moments import BLOCK
 
 __all__ = ["Reduction", "TracePart", "fill_column", "join_shared", "reduce_block"]
 
@@ -34,8 +34,9 @@ class Reduction:
         columns of the table.
     piece
         Takes the columns of some of the rows of one trace, and how many rows came before; gives
-        what must be kept of them. Used of traces longer than `mfxarray.kernels.moments.BLOCK`, so
-        that what is kept of them can be less than their rows.
+        what must be kept of them. Used of traces longer than
+        `mfxarray.kernels.traces.moments.BLOCK`, so that what is kept of them can be less than their
+        rows.
     join
         Takes all pieces of a trace in order; gives the same bits as ``whole`` of all its rows.
     columns

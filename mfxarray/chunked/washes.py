@@ -10,8 +10,8 @@ from dask.base import tokenize
 
 from mfxarray.chunked.blocks import KEPT, graph_array, reread
 from mfxarray.chunked.plan import common_rows
-from mfxarray.kernels.bead_motion import Motion
-from mfxarray.kernels.bead_times import (
+from mfxarray.kernels.beads.motion import Motion
+from mfxarray.kernels.beads.times import (
     TimeSums,
     join_sums,
     mean_times,

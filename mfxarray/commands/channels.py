@@ -28,8 +28,8 @@ _MOST = 4
 
 def unmix_file(arguments: Namespace) -> None:
     """Write localizations with their channel to a Zarr store, and say what was found."""
-    from mfxarray.minflux.channels import assign_channels
-    from mfxarray.minflux.filters import filter_localizations
+    from mfxarray.minflux.channels.mixture import assign_channels
+    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.stores.zarr_store import write_zarr
 
     _check(arguments)
@@ -66,7 +66,7 @@ def _check(arguments: Namespace) -> None:
 
 
 def _fit(data: xr.Dataset, arguments: Namespace) -> xr.Dataset:
-    from mfxarray.minflux.channels import choose_components, fit_mixture
+    from mfxarray.minflux.channels.mixture import choose_components, fit_mixture
 
     count = arguments.components
     if count == _AUTO:

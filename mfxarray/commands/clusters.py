@@ -31,7 +31,7 @@ _NM = 1e-9
 def cluster_file(arguments: Namespace) -> None:
     """Write localizations or traces with their cluster to a Zarr store, and say what was found."""
     from mfxarray import plot
-    from mfxarray.minflux.clusters import dbscan
+    from mfxarray.minflux.clusters.dbscan import dbscan
     from mfxarray.stores.zarr_store import open_zarr, write_zarr
 
     out, picture = check_output(arguments, ".zarr"), picture_of(arguments)
@@ -55,8 +55,8 @@ def cluster_file(arguments: Namespace) -> None:
 
 def _points(arguments: Namespace) -> xr.Dataset:
     """Return what is clustered: localizations, the means of their traces, or a table of traces."""
-    from mfxarray.minflux.filters import filter_localizations
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.filtering.filters import filter_localizations
+    from mfxarray.minflux.traces.table import traces
 
     data: xr.Dataset = open_data(arguments)  # type: ignore[assignment]
     bounds = bounds_of(arguments)

@@ -28,7 +28,7 @@ _NM = 1e-9
 
 def coloc_files(arguments: Namespace) -> None:
     """Write the joint clusters of channels as a table, say how much the channels share them."""
-    from mfxarray.minflux.colocalization import clusters_table, colocalize
+    from mfxarray.minflux.colocalization.colocalize import clusters_table, colocalize
     from mfxarray.writers.replacing import replacing
 
     out, picture = _outputs(arguments)
@@ -77,8 +77,8 @@ def _channels(arguments: Namespace) -> Any:
 
 
 def _points(path: str, arguments: Namespace) -> xr.Dataset:
-    from mfxarray.minflux.filters import filter_localizations
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.filtering.filters import filter_localizations
+    from mfxarray.minflux.traces.table import traces
 
     data = open_data(Namespace(**{**vars(arguments), "file": path}))
     if not {"localization", "trace"} & set(data.dims):
@@ -118,7 +118,7 @@ def _text(found: xr.Dataset) -> str:
 
 def _judge(channels: Any, arguments: Namespace, at: Any) -> None:
     """Print how likely as many mixed clusters are by chance."""
-    from mfxarray.minflux.coloc_nulls import coloc_null
+    from mfxarray.minflux.colocalization.nulls import coloc_null
 
     with progress(f"repeating with channels by chance ({arguments.null})", at):
         judged = coloc_null(
@@ -145,9 +145,9 @@ def _judge(channels: Any, arguments: Namespace, at: Any) -> None:
 
 
 def _draw(found: xr.Dataset, channels: Any, arguments: Namespace, picture: str, at: Any) -> None:
-    from mfxarray.minflux.channel_distances import channel_distances
-    from mfxarray.minflux.coloc_nulls import correlation_null
-    from mfxarray.minflux.pair_correlation import pair_correlation
+    from mfxarray.minflux.colocalization.channel_distances import channel_distances
+    from mfxarray.minflux.colocalization.nulls import correlation_null
+    from mfxarray.minflux.colocalization.pair_correlation import pair_correlation
     from mfxarray.plot.colocalization import colocalization
 
     where = {"dimensions": arguments.dimensions, "r_max": arguments.r_max_nm * _NM}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from mfxarray.minflux.conditions import Condition
+    from mfxarray.minflux.filtering.conditions import Condition
 
 __all__ = ["filter_file", "traces_file"]
 
@@ -43,7 +43,7 @@ def filter_file(arguments: Namespace) -> None:
 def traces_file(arguments: Namespace) -> None:
     """Write one row a trace to a Parquet store."""
     from mfxarray.display import number
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.traces.table import traces
     from mfxarray.stores.parquet import write_parquet
 
     out = check_output(arguments, ".parquet")
@@ -57,9 +57,9 @@ def traces_file(arguments: Namespace) -> None:
 
 
 def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Dataset:
-    from mfxarray.minflux.filters import compact, filter_localizations
-    from mfxarray.minflux.funnel import funnel
-    from mfxarray.minflux.masks import mask_localizations
+    from mfxarray.minflux.filtering.filters import compact, filter_localizations
+    from mfxarray.minflux.filtering.funnel import funnel
+    from mfxarray.minflux.filtering.masks import mask_localizations
 
     steps = _steps(arguments)
     masked = filter_localizations(
@@ -77,8 +77,8 @@ def _kept(data: xr.Dataset, arguments: Namespace, at: Client | None) -> xr.Datas
 
 def _steps(arguments: Namespace) -> list[tuple[str, Condition]]:
     """Return the named masks that are asked for, the one of the command line first."""
-    from mfxarray.minflux.filter_files import load_filters
-    from mfxarray.minflux.trace_masks import TraceLength
+    from mfxarray.minflux.filtering.files import load_filters
+    from mfxarray.minflux.filtering.trace_masks import TraceLength
 
     given = [] if arguments.filters is None else load_filters(arguments.filters)
     if arguments.min_localizations is None:

@@ -27,7 +27,7 @@ def register_files(arguments: Namespace) -> None:
     """Write all washes, registered by their beads, to one Zarr store."""
     from mfxarray import plot
     from mfxarray.display import number
-    from mfxarray.minflux.registration import fit_beads, register
+    from mfxarray.minflux.beads.registration import fit_beads, register
     from mfxarray.opening.minflux import open_minflux_tree
     from mfxarray.stores.zarr_store import write_zarr
 
@@ -52,8 +52,8 @@ def register_files(arguments: Namespace) -> None:
 def drift_file(arguments: Namespace) -> None:
     """Write localizations without drift to a Zarr store."""
     from mfxarray import plot
-    from mfxarray.minflux.drift import estimate_drift
-    from mfxarray.minflux.drift_correction import correct_drift
+    from mfxarray.minflux.drift.correction import correct_drift
+    from mfxarray.minflux.drift.estimate import estimate_drift
     from mfxarray.stores.zarr_store import write_zarr
 
     out, picture = check_output(arguments, ".zarr"), picture_of(arguments)

@@ -64,14 +64,14 @@ def _picture(data: Any, arguments: Namespace) -> Figure:
 
 
 def _shown(data: xr.Dataset, arguments: Namespace) -> xr.Dataset:
-    from mfxarray.minflux.filters import filter_localizations
+    from mfxarray.minflux.filtering.filters import filter_localizations
 
     return filter_localizations(data, bounds=bounds_of(arguments))
 
 
 def _rendered(data: Any, arguments: Namespace) -> xr.DataArray:
     """Return the image that the options ask for."""
-    from mfxarray.minflux.rendering import render as render_points
+    from mfxarray.minflux.rendering.render import render as render_points
 
     if not {"localization", "trace"} & set(data.dims):
         raise DataError(

@@ -22,9 +22,9 @@ __all__ = ["resolution_file"]
 def resolution_file(arguments: Namespace) -> None:
     """Print the resolution, and draw its curves if a picture is wanted."""
     from mfxarray import plot
-    from mfxarray.minflux.filters import filter_localizations
-    from mfxarray.minflux.resolution import resolution
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.filtering.filters import filter_localizations
+    from mfxarray.minflux.resolution.correlate import resolution
+    from mfxarray.minflux.traces.table import traces
 
     picture = picture_of(arguments)
     data = filter_localizations(open_localizations(arguments), bounds=bounds_of(arguments))

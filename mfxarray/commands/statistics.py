@@ -74,8 +74,8 @@ def _outputs(arguments: Namespace, files: list[str]) -> tuple[str | None, str | 
 
 def _sheet(path: str, arguments: Namespace, at: Client | None) -> xr.Dataset:
     """Return the statistics of a file, in memory."""
-    from mfxarray.minflux.filters import filter_localizations
-    from mfxarray.minflux.statistics_sheet import statistics
+    from mfxarray.minflux.filtering.filters import filter_localizations
+    from mfxarray.minflux.sheet.sheet import statistics
 
     data = open_localizations(Namespace(**{**vars(arguments), "file": path}))
     bounds = bounds_of(arguments)
@@ -93,8 +93,8 @@ def _sheet(path: str, arguments: Namespace, at: Client | None) -> xr.Dataset:
 
 def _correlations(data: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return what the page shows of the resolution, of localizations and of means of traces."""
-    from mfxarray.minflux.resolution import resolution
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.resolution.correlate import resolution
+    from mfxarray.minflux.traces.table import traces
 
     means = traces(data, medians=(), photons=None)
     points = {"localizations": data, "combined": means}
@@ -108,7 +108,7 @@ def _write(
     done: list[tuple[str, xr.Dataset]], out: str | None, picture: str | None, overwrite: bool
 ) -> None:
     from mfxarray.display import safe_text
-    from mfxarray.minflux.sheet_table import statistics_table
+    from mfxarray.minflux.sheet.table import statistics_table
 
     rows = statistics_table([sheet for _, sheet in done], [path for path, _ in done])
     if len(done) == 1:

@@ -25,9 +25,9 @@ _PICTURES = (".png", ".pdf", ".svg")
 
 def track_file(arguments: Namespace) -> None:
     """Write one row a track to a Parquet store, say what all tracks tell, and draw it."""
-    from mfxarray.minflux.filters import filter_localizations
-    from mfxarray.minflux.track_table import track_table
-    from mfxarray.minflux.tracking import diffusion
+    from mfxarray.minflux.filtering.filters import filter_localizations
+    from mfxarray.minflux.tracking.table import track_table
+    from mfxarray.minflux.tracking.tracking import diffusion
     from mfxarray.stores.parquet import write_parquet
 
     out, picture = check_output(arguments, ".parquet"), _picture_of(arguments)
@@ -65,7 +65,7 @@ def _text(store: str, both: xr.Dataset) -> str:
     import numpy as np
 
     from mfxarray.display import number
-    from mfxarray.minflux.motion_classes import MOTIONS
+    from mfxarray.minflux.tracking.motion_classes import MOTIONS
     from mfxarray.stores.parquet import open_parquet
 
     table = open_parquet(store)
@@ -93,7 +93,7 @@ def _picture_of(arguments: Namespace) -> str | None:
 def _draw(
     data: xr.Dataset, store: str, both: xr.Dataset, rules: dict[str, Any], arguments: Namespace
 ) -> None:
-    from mfxarray.minflux.tracking import jump_distances, msd
+    from mfxarray.minflux.tracking.tracking import jump_distances, msd
     from mfxarray.plot.figures import save
     from mfxarray.plot.tracking import tracking
     from mfxarray.stores.parquet import open_parquet

@@ -10,8 +10,8 @@ import numpy as np
 from mfxarray import plot
 from mfxarray.demo.report import Result, Row
 from mfxarray.jobs.progress import progress
-from mfxarray.minflux.filters import compact, filter_localizations
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.filtering.filters import compact, filter_localizations
+from mfxarray.minflux.traces.table import traces
 from mfxarray.opening.minflux import open_minflux
 from mfxarray.simulate.minflux import MinfluxTruth, simulate_washes
 from mfxarray.stores.parquet import open_parquet, write_parquet

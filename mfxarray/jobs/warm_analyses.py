@@ -20,8 +20,8 @@ def warm_analyses() -> None:
 
 
 def _warm_channels() -> None:
-    from mfxarray.kernels.channel_labels import label_by_mixture, run_means, vote_runs
-    from mfxarray.kernels.mixture_1d import Binned, fit_gaussians
+    from mfxarray.kernels.channels.labels import label_by_mixture, run_means, vote_runs
+    from mfxarray.kernels.channels.mixture_1d import Binned, fit_gaussians
 
     values, starts, parts = np.linspace(0.0, 1.0, _SIZE), np.zeros(1, np.int64), np.full(2, 0.5)
     fit_gaussians(Binned(np.ones(_SIZE, np.int64), 0.0, 1.0), 2, starts=1)
@@ -30,10 +30,10 @@ def _warm_channels() -> None:
 
 
 def _warm_splitting() -> None:
-    from mfxarray.kernels.cluster_shapes import cluster_shapes
-    from mfxarray.kernels.mixtures import fit_mixture, mixture_from, responsibilities
-    from mfxarray.kernels.trace_labels import METHODS, SplitRules, run_spreads, split_runs
-    from mfxarray.kernels.variational import fit_variational, variational_from
+    from mfxarray.kernels.clusters.cluster_shapes import cluster_shapes
+    from mfxarray.kernels.clusters.mixtures import fit_mixture, mixture_from, responsibilities
+    from mfxarray.kernels.clusters.trace_labels import METHODS, SplitRules, run_spreads, split_runs
+    from mfxarray.kernels.clusters.variational import fit_variational, variational_from
 
     points, one = np.arange(12.0).reshape(4, 3), np.zeros(1, np.int64)
     run_spreads(points, one)
@@ -48,10 +48,10 @@ def _warm_splitting() -> None:
 
 
 def _warm_structures() -> None:
-    from mfxarray.kernels.angular_order import angular_sites
-    from mfxarray.kernels.centrelines import centreline
-    from mfxarray.kernels.circles import fit_circles
-    from mfxarray.kernels.two_levels import two_levels
+    from mfxarray.kernels.structures.angular_order import angular_sites
+    from mfxarray.kernels.structures.centrelines import centreline
+    from mfxarray.kernels.structures.circles import fit_circles
+    from mfxarray.kernels.tracking.two_levels import two_levels
 
     starts = np.zeros(1, np.int64)
     corners = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
@@ -62,8 +62,8 @@ def _warm_structures() -> None:
 
 
 def _warm_pairs() -> None:
-    from mfxarray.kernels.box_distances import inside_balls
-    from mfxarray.kernels.pair_counts import count_neighbours, count_pairs
+    from mfxarray.kernels.clusters.box_distances import inside_balls
+    from mfxarray.kernels.clusters.pair_counts import count_neighbours, count_pairs
 
     points, labels, own = np.zeros((2, 3)), np.zeros((2, 1), np.uint8), np.ones(2, bool)
     count_pairs(points, labels, own, np.array([0.0, 1.0]), 1)
@@ -72,13 +72,13 @@ def _warm_pairs() -> None:
 
 
 def _warm_tracks() -> None:
-    from mfxarray.kernels import diffusion_likelihood as likely
-    from mfxarray.kernels import diffusion_msd as line
-    from mfxarray.kernels import displacements as moves
-    from mfxarray.kernels.diffusion import covariance_estimates
-    from mfxarray.kernels.motion_models import motion_models
-    from mfxarray.kernels.track_points import TrackRules, tracks_of
-    from mfxarray.kernels.track_shapes import track_shapes
+    from mfxarray.kernels.tracking import diffusion_likelihood as likely
+    from mfxarray.kernels.tracking import diffusion_msd as line
+    from mfxarray.kernels.tracking import displacements as moves
+    from mfxarray.kernels.tracking.diffusion import covariance_estimates
+    from mfxarray.kernels.tracking.motion_models import motion_models
+    from mfxarray.kernels.tracking.track_points import TrackRules, tracks_of
+    from mfxarray.kernels.tracking.track_shapes import track_shapes
 
     places, blur = np.random.default_rng(0).random((8, 3)), np.zeros(1)
     tracks = tracks_of(np.arange(8.0), places, np.zeros(1, np.int64), TrackRules())
@@ -97,8 +97,8 @@ def _warm_tracks() -> None:
 
 
 def _warm_clusters() -> None:
-    from mfxarray.kernels import dbscan
-    from mfxarray.kernels.neighbours import count_within, make_forest, search_nearest
+    from mfxarray.kernels.clusters import dbscan
+    from mfxarray.kernels.clusters.neighbours import count_within, make_forest, search_nearest
 
     points, rows = np.arange(12.0).reshape(4, 3), np.arange(4)
     everyone, group = np.ones(4, bool), np.zeros(4, np.int64)

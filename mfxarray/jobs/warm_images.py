@@ -101,9 +101,9 @@ def _warm_registration() -> None:
 
 
 def _warm_json() -> None:
-    from mfxarray.kernels.json_numbers import parse_decimals
-    from mfxarray.kernels.json_records import FLOAT, parse_records
-    from mfxarray.kernels.json_split import RECORD_OR_END, skip_nested, split_records
+    from mfxarray.kernels.json.numbers import parse_decimals
+    from mfxarray.kernels.json.records import FLOAT, parse_records
+    from mfxarray.kernels.json.split import RECORD_OR_END, skip_nested, split_records
 
     parse_decimals(b"1.5\n")
     text = np.frombuffer(bytearray(b'{"a":1}]\0'), np.uint8)

@@ -19,7 +19,7 @@ def warm_traces() -> None:
 
 
 def _warm_moments() -> None:
-    from mfxarray.kernels.moments import merge_runs, run_moments, run_starts
+    from mfxarray.kernels.traces.moments import merge_runs, run_moments, run_starts
 
     for dtype in (np.int32, np.int64, np.uint32):
         run_starts(np.zeros(2, dtype))
@@ -28,14 +28,14 @@ def _warm_moments() -> None:
 
 
 def _warm_traces() -> None:
-    from mfxarray.kernels.crb import effective_numbers
-    from mfxarray.kernels.moments import run_sums
-    from mfxarray.kernels.trace_aggregation import group_starts, weighted_means
-    from mfxarray.kernels.trace_density import neighbour_density
-    from mfxarray.kernels.trace_known import known_rows
-    from mfxarray.kernels.trace_medians import run_medians
-    from mfxarray.kernels.trace_settling import first_settled
-    from mfxarray.kernels.trace_spreads import trace_spreads
+    from mfxarray.kernels.traces.aggregation import group_starts, weighted_means
+    from mfxarray.kernels.traces.crb import effective_numbers
+    from mfxarray.kernels.traces.density import neighbour_density
+    from mfxarray.kernels.traces.known import known_rows
+    from mfxarray.kernels.traces.medians import run_medians
+    from mfxarray.kernels.traces.moments import run_sums
+    from mfxarray.kernels.traces.settling import first_settled
+    from mfxarray.kernels.traces.spreads import trace_spreads
 
     starts, xyz = np.array([0, 2]), np.zeros((4, 3))
     run_medians(np.zeros(4), starts)
@@ -52,12 +52,12 @@ def _warm_traces() -> None:
 
 
 def _warm_drift() -> None:
-    from mfxarray.kernels.drift_lags import Search, count_lags
-    from mfxarray.kernels.drift_matches import sum_matches
-    from mfxarray.kernels.drift_peaks import find_peaks, judge_shifts
-    from mfxarray.kernels.drift_points import Lattice, make_table
-    from mfxarray.kernels.drift_shifts import Peak, find_shifts
-    from mfxarray.kernels.drift_traces import near_counts
+    from mfxarray.kernels.drift.lags import Search, count_lags
+    from mfxarray.kernels.drift.matches import sum_matches
+    from mfxarray.kernels.drift.peaks import find_peaks, judge_shifts
+    from mfxarray.kernels.drift.points import Lattice, make_table
+    from mfxarray.kernels.drift.shifts import Peak, find_shifts
+    from mfxarray.kernels.drift.traces import near_counts
 
     peak = Peak(fwhm=1.0, centroid=2.0, search=2, iterations=1, from_maximum=True)
     windows = np.arange(2, dtype=np.int32)
@@ -74,10 +74,10 @@ def _warm_drift() -> None:
 
 
 def _warm_rendering() -> None:
-    from mfxarray.kernels.drawing import Drawing, add_parts, sort_block
-    from mfxarray.kernels.grids import Grid, Tiles
-    from mfxarray.kernels.rendering import add_points
-    from mfxarray.kernels.seed_rendering import seed_stamps
+    from mfxarray.kernels.rendering.drawing import Drawing, add_parts, sort_block
+    from mfxarray.kernels.rendering.grids import Grid, Tiles
+    from mfxarray.kernels.rendering.rendering import add_points
+    from mfxarray.kernels.rendering.seed_rendering import seed_stamps
 
     xyz, yes, amounts = np.zeros((2, 3)), np.ones(2, bool), np.ones((2, 1))
     for axes in (2, 3):
@@ -93,8 +93,13 @@ def _warm_rendering() -> None:
 
 
 def _warm_resolution() -> None:
-    from mfxarray.kernels.fourier_rings import Rings, half_spectrum, ring_coefficients, ring_sums
-    from mfxarray.kernels.halves import add_half, split_words
+    from mfxarray.kernels.resolution.fourier_rings import (
+        Rings,
+        half_spectrum,
+        ring_coefficients,
+        ring_sums,
+    )
+    from mfxarray.kernels.resolution.halves import add_half, split_words
 
     rings = Rings((4, 4), (1.0, 1.0), 0.25, 2)
     spectrum = half_spectrum(np.zeros((4, 4), np.float32))

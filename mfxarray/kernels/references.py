@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mfxarray.kernels.beads.registration import COLUMNS, Group, Running, sum_frames, write_row
 from mfxarray.kernels.matching import Field, Frame, Reference
 from mfxarray.kernels.polish import others
-from mfxarray.kernels.registration import COLUMNS, Group, Running, sum_frames, write_row
 from mfxarray.kernels.stabilise import prepare
 
 __all__ = [

@@ -13,7 +13,7 @@ import xarray as xr
 from mfxarray.chunked.blocks import as_dask, whole
 from mfxarray.chunked.runs import RunIndex, index_runs
 from mfxarray.chunked.shortcuts import select_iteration
-from mfxarray.kernels.trace_known import known_rows
+from mfxarray.kernels.traces.known import known_rows
 
 __all__ = [
     "ROW",

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mfxarray.minflux.bead_report import BeadCourse
-    from mfxarray.minflux.registration import BeadFit
+    from mfxarray.minflux.beads.registration import BeadFit
+    from mfxarray.minflux.beads.report import BeadCourse
 
 __all__ = ["beads"]
 
@@ -46,7 +46,7 @@ def beads(fit: BeadFit, *, title: str = "") -> Figure:
         after registration, and where it stands when the other beads alone register it. Titles
         carry the standard deviations.
     """
-    from mfxarray.minflux.bead_report import bead_courses, bead_stability
+    from mfxarray.minflux.beads.report import bead_courses, bead_stability
 
     courses, table = bead_courses(fit), bead_stability(fit)
     names = list(dict.fromkeys(course.bead for course in courses))
@@ -107,7 +107,7 @@ def _legend(figure: Figure, colors: dict[str, str]) -> None:
 
 
 def _above(fit: BeadFit, n_beads: int, title: str) -> str:
-    from mfxarray.minflux.bead_report import largest_angle
+    from mfxarray.minflux.beads.report import largest_angle
 
     angle = f"rotation {fit.choices.rotation}, up to {largest_angle(fit) * 1e3:.3g} mrad"
     turned = "translation only" if fit.choices.rotation == "none" else angle

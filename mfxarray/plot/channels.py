@@ -37,9 +37,9 @@ def channels(fit: xr.Dataset, ds: xr.Dataset | None = None, *, title: str = "") 
     Parameters
     ----------
     fit
-        Result of `mfxarray.minflux.channels.fit_mixture` or of `choose_components`.
+        Result of `mfxarray.minflux.channels.mixture.fit_mixture` or of `choose_components`.
     ds
-        Result of `mfxarray.minflux.channels.assign_channels`, for the map.
+        Result of `mfxarray.minflux.channels.mixture.assign_channels`, for the map.
     title
         Above the picture, before its numbers.
 
@@ -180,7 +180,7 @@ def _image(ds: xr.Dataset) -> tuple[Array, list[tuple[float, float]], int]:
 
     from mfxarray.chunked.histogram import plane_limits
     from mfxarray.minflux.points import points_of
-    from mfxarray.minflux.rendering import pixel_edges, render
+    from mfxarray.minflux.rendering.render import pixel_edges, render
 
     points = points_of(ds)
     channel = points.column(ds["channel"])

@@ -31,7 +31,7 @@ def clusters_page(
     Parameters
     ----------
     tables
-        Result of `mfxarray.minflux.cluster_tables.sizes_by_eps`.
+        Result of `mfxarray.minflux.clusters.tables.sizes_by_eps`.
     eps
         Distance of which histograms are drawn; the middle one if not given.
     least
@@ -134,7 +134,7 @@ def _histogram(
 
 
 def _distances(place: Axes, groups: dict[str, xr.Dataset], least: int, text: str) -> None:
-    from mfxarray.minflux.cluster_sizes import nearest_clusters
+    from mfxarray.minflux.clusters.sizes import nearest_clusters
 
     found = [nearest_clusters(table, least=least).values * 1e9 for table in groups.values()]
     every = [values[np.isfinite(values) & (values > 0)] for values in found]
@@ -167,7 +167,7 @@ def _percent(
 
 
 def _events(place: Axes, groups: dict[str, xr.Dataset], text: str) -> None:
-    from mfxarray.minflux.cluster_sizes import events_per_cluster
+    from mfxarray.minflux.clusters.sizes import events_per_cluster
 
     for colour, (name, table) in enumerate(groups.items()):
         events = events_per_cluster(table)
@@ -185,7 +185,7 @@ def shared_clusters(table: xr.Dataset, *, title: str = "") -> Figure:
     Parameters
     ----------
     table
-        Result of `mfxarray.minflux.cluster_tables.colocalization_by_eps`.
+        Result of `mfxarray.minflux.clusters.tables.colocalization_by_eps`.
     title
         Above the panels.
     """

@@ -42,12 +42,13 @@ def colocalization(
     Parameters
     ----------
     found
-        Result of `mfxarray.minflux.colocalization.colocalize`.
+        Result of `mfxarray.minflux.colocalization.colocalize.colocalize`.
     correlation
-        Result of `mfxarray.minflux.coloc_nulls.correlation_null`, drawn with its envelope, or of
-        `mfxarray.minflux.pair_correlation.pair_correlation`, with twice its error.
+        Result of `mfxarray.minflux.colocalization.nulls.correlation_null`, drawn with its envelope,
+        or of `mfxarray.minflux.colocalization.pair_correlation.pair_correlation`, with twice its
+        error.
     distances
-        Result of `mfxarray.minflux.channel_distances.channel_distances`.
+        Result of `mfxarray.minflux.colocalization.channel_distances.channel_distances`.
     title
         Above the numbers.
 

@@ -40,9 +40,10 @@ def rendering(
     Parameters
     ----------
     image
-        Result of `mfxarray.minflux.rendering.render`, or a part of it. Channels are laid over each
-        other; where there is a ``color`` that is the hue and the amount the brightness. An image in
-        space is summed along its depth, and coloured by depth if it has no other colour.
+        Result of `mfxarray.minflux.rendering.render.render`, or a part of it. Channels are laid
+        over each other; where there is a ``color`` that is the hue and the amount the brightness.
+        An image in space is summed along its depth, and coloured by depth if it has no other
+        colour.
     title
         Put before the number of localizations and the size of a pixel.
     cmap

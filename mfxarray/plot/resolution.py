@@ -29,7 +29,7 @@ def resolution(found: xr.Dataset, *, title: str = "") -> Figure:
     Parameters
     ----------
     found
-        Result of `mfxarray.minflux.resolution.resolution`.
+        Result of `mfxarray.minflux.resolution.correlate.resolution`.
     title
         Above the numbers.
 
@@ -55,7 +55,7 @@ def resolution_over_time(found: xr.Dataset, *, title: str = "") -> Figure:
     Parameters
     ----------
     found
-        Result of `mfxarray.minflux.resolution.resolution_over_time`.
+        Result of `mfxarray.minflux.resolution.correlate.resolution_over_time`.
     title
         Above the picture.
 

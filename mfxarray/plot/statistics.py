@@ -59,7 +59,7 @@ def statistics(sheet: xr.Dataset, *, title: str = "") -> Figure:
     Parameters
     ----------
     sheet
-        Result of `mfxarray.minflux.statistics_sheet.statistics`.
+        Result of `mfxarray.minflux.sheet.sheet.statistics`.
     title
         Above the page, before its totals; the name of the file if not given.
 

@@ -34,8 +34,8 @@ def pore_map(ds: xr.Dataset, pores: xr.Dataset, *, title: str = "") -> Figure:
     ds
         The points: a table of traces, or localizations.
     pores
-        Result of `mfxarray.minflux.pores.find_pores`. Accepted circles are blue, with their order
-        where there is room for it; rejected ones are red and dashed.
+        Result of `mfxarray.minflux.structures.pores.find_pores`. Accepted circles are blue, with
+        their order where there is room for it; rejected ones are red and dashed.
     title
         Put before the numbers.
 
@@ -138,7 +138,7 @@ def pore_statistics(pores: xr.Dataset, *, title: str = "") -> Figure:
     Parameters
     ----------
     pores
-        Result of `mfxarray.minflux.pores.find_pores`.
+        Result of `mfxarray.minflux.structures.pores.find_pores`.
     title
         Above all.
 
@@ -147,7 +147,7 @@ def pore_statistics(pores: xr.Dataset, *, title: str = "") -> Figure:
     ValueError
         If no pore was accepted.
     """
-    from mfxarray.minflux.pores import accepted_pores
+    from mfxarray.minflux.structures.pores import accepted_pores
 
     table = accepted_pores(pores)
     if not table.sizes["pore"]:
@@ -209,7 +209,7 @@ def pore_average(image: xr.DataArray, *, title: str = "") -> Figure:
     Parameters
     ----------
     image
-        Result of `mfxarray.minflux.pore_average.average_pores`.
+        Result of `mfxarray.minflux.structures.pore_average.average_pores`.
     title
         Put before the number of pores.
     """
@@ -241,7 +241,7 @@ def filament_profiles(table: xr.Dataset, *, most: int = 6, title: str = "") -> F
     Parameters
     ----------
     table
-        Result of `mfxarray.minflux.filaments.filament_widths`.
+        Result of `mfxarray.minflux.structures.filaments.filament_widths`.
     most
         How many filaments are drawn.
     title

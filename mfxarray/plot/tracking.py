@@ -59,13 +59,13 @@ def tracking(
     Parameters
     ----------
     table
-        Result of `mfxarray.minflux.track_table.track_table`.
+        Result of `mfxarray.minflux.tracking.table.track_table`.
     curve
-        Result of `mfxarray.minflux.msd_curves.msd` of all tracks.
+        Result of `mfxarray.minflux.tracking.msd_curves.msd` of all tracks.
     jumps
-        Result of `mfxarray.minflux.jump_distances.jump_distances`.
+        Result of `mfxarray.minflux.tracking.jump_distances.jump_distances`.
     both
-        Result of `mfxarray.minflux.tracking.diffusion` of all tracks.
+        Result of `mfxarray.minflux.tracking.tracking.diffusion` of all tracks.
     title
         Above the page.
 
@@ -118,7 +118,7 @@ def _pair(value: float, error: float) -> str:
 
 
 def _curve(place: Axes, curve: xr.Dataset) -> None:
-    from mfxarray.minflux.msd_fit import fit_msd, model_curve
+    from mfxarray.minflux.tracking.msd_fit import fit_msd, model_curve
 
     time, msd, error = (curve[name].values for name in ("lag_time", "msd", "msd_error"))
     highest = float(np.nanmax(np.append(msd + np.nan_to_num(error), 0.0)))

@@ -16,7 +16,7 @@ __all__ = ["KINDS", "SimulatedTracks", "TrackSettings", "simulate_tracks", "writ
 
 Array = np.ndarray[Any, Any]
 
-# numbered as `mfxarray.minflux.motion_classes.MOTIONS`
+# numbered as `mfxarray.minflux.tracking.motion_classes.MOTIONS`
 KINDS = ("immobile", "free", "confined", "directed")
 
 _TRACK_KEY = 2000

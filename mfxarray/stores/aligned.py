@@ -14,14 +14,14 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 
-from mfxarray.minflux.aligned import (
+from mfxarray.minflux.beads.aligned import (
     aligned_beads,
     aligned_columns,
     aligned_wash,
     ref_error,
     unique_ids,
 )
-from mfxarray.minflux.registration import BeadFit
+from mfxarray.minflux.beads.registration import BeadFit
 from mfxarray.stores.export_rows import check_numbers, cut_alike, wash_labels, wash_numbers
 from mfxarray.stores.numpy_pickle import write_pickled_npy
 from mfxarray.stores.several_files import staged_files

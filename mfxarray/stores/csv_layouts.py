@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask, whole
+from mfxarray.minflux.beads.seed_summary import CLUSTERS, seed_summary
 from mfxarray.minflux.rows import dask_rows, last_iteration_of
-from mfxarray.minflux.seed_summary import CLUSTERS, seed_summary
 from mfxarray.stores.export_rows import (
     Field,
     best_position,

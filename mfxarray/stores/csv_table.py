@@ -19,8 +19,8 @@ import xarray as xr
 from dask.base import compute
 from pyarrow import csv as arrow_csv
 
-from mfxarray.minflux.seed_summary import with_position
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.beads.seed_summary import with_position
+from mfxarray.minflux.traces.table import traces
 from mfxarray.provenance import was_done
 from mfxarray.stores.csv_layouts import Rows, fields_of
 from mfxarray.stores.export_rows import Field, check_numbers, cut_alike, safe_text
@@ -58,12 +58,12 @@ def write_csv(
     layout
         "plain": every variable along the rows, units in the names of the columns
         ("position_i4_x (m)"). "seed": one row a trace as the Python seed has them, units m and s,
-        see `mfxarray.minflux.seed_summary.seed_summary`; its vectors are ``ltr_x``, ``ltr_y``,
-        ``ltr_z`` and so on, and the last column ``wash`` is the label of the wash; the text columns
-        of lists, which the seed leaves beside them, are not written. "matlab": of localizations
-        "x (m)", "y (m)", "z (m)", "t (s)" since the first one, "trace id"; of traces positions,
-        mean times, "n loc/event" and "sigma x (m)" and so on, which are the ``spread`` of the
-        table; and in the end ``wash`` where there are several.
+        see `mfxarray.minflux.beads.seed_summary.seed_summary`; its vectors are ``ltr_x``,
+        ``ltr_y``, ``ltr_z`` and so on, and the last column ``wash`` is the label of the wash; the
+        text columns of lists, which the seed leaves beside them, are not written. "matlab": of
+        localizations "x (m)", "y (m)", "z (m)", "t (s)" since the first one, "trace id"; of traces
+        positions, mean times, "n loc/event" and "sigma x (m)" and so on, which are the ``spread``
+        of the table; and in the end ``wash`` where there are several.
     position
         Of localizations: which positions are written, or summed up by trace. By default the most
         corrected ones for "seed", ``position`` for "matlab".

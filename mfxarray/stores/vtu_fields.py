@@ -11,6 +11,7 @@ import xarray as xr
 
 from mfxarray.chunked.blocks import as_dask, whole
 from mfxarray.chunked.trace_rows import trace_places
+from mfxarray.minflux.beads.seed_summary import CLUSTERS, seed_summary, with_position
 from mfxarray.minflux.rows import (
     dask_rows,
     index_of,
@@ -18,7 +19,6 @@ from mfxarray.minflux.rows import (
     trace_keys,
     used_rows,
 )
-from mfxarray.minflux.seed_summary import CLUSTERS, seed_summary, with_position
 from mfxarray.stores.export_rows import best_position, row_dim_of, safe_text
 
 __all__ = ["PointField", "point_fields"]

@@ -8,11 +8,11 @@ import pytest
 
 from mfxarray.chunked import drift as module
 from mfxarray.chunked.drift import Rows, measure_shifts, summarise_rows
-from mfxarray.kernels.drift_blocks import Sample, halves_of
-from mfxarray.kernels.drift_lags import Search, count_lags
-from mfxarray.kernels.drift_points import Lattice, Windows, make_table
-from mfxarray.kernels.drift_shifts import Peak, find_shifts, margin_of
-from mfxarray.kernels.drift_solve import Curve
+from mfxarray.kernels.drift.blocks import Sample, halves_of
+from mfxarray.kernels.drift.lags import Search, count_lags
+from mfxarray.kernels.drift.points import Lattice, Windows, make_table
+from mfxarray.kernels.drift.shifts import Peak, find_shifts, margin_of
+from mfxarray.kernels.drift.solve import Curve
 from mfxarray.testing import count_computes
 
 PEAK = Peak(3.0, 10.0, 20, 20, True)

@@ -16,7 +16,7 @@ from mfxarray.chunked.pairs import (
     pair_work,
 )
 from mfxarray.testing import raise_if_computes
-from tests.kernels.test_pair_counts import brute_pairs
+from tests.kernels.clusters.test_pair_counts import brute_pairs
 from tests.point_clouds import as_chunks
 
 EDGES = np.linspace(0, 0.2, 9)

@@ -11,7 +11,7 @@ from mfxarray.chunked.blocks import frame_array
 from mfxarray.chunked.registration import How, find_shifts, find_shifts_seed
 from mfxarray.chunked.shifting import shift_stack
 from tests.chunked.test_hotpixels import Source
-from tests.kernels.test_registration import drifting_stack
+from tests.kernels.beads.test_registration import drifting_stack
 
 HOWS = {
     "running": How(),

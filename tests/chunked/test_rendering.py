@@ -12,8 +12,8 @@ import pytest
 from mfxarray.chunked import rendering
 from mfxarray.chunked.points import Points, extent_of
 from mfxarray.chunked.rendering import draw, tiles_of
-from mfxarray.kernels.drawing import Drawing
-from mfxarray.kernels.grids import Grid, Tiles
+from mfxarray.kernels.rendering.drawing import Drawing
+from mfxarray.kernels.rendering.grids import Grid, Tiles
 
 GRID = Grid((-3.0, 1.0), (0.25, 0.5), (130, 70))
 SPACE = Grid((-1.0, -3.0, 1.0), (1.0, 0.25, 0.5), (5, 130, 70))

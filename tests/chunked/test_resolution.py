@@ -11,10 +11,10 @@ import pytest
 
 import mfxarray as mfx
 from mfxarray.chunked.resolution import Split, coefficients, sums_of_halves
-from mfxarray.kernels.grids import Grid
-from mfxarray.kernels.halves import split_words
-from mfxarray.kernels.ring_curves import correlation
-from mfxarray.kernels.ring_fields import Field, field_of
+from mfxarray.kernels.rendering.grids import Grid
+from mfxarray.kernels.resolution.halves import split_words
+from mfxarray.kernels.resolution.ring_curves import correlation
+from mfxarray.kernels.resolution.ring_fields import Field, field_of
 from mfxarray.testing import raise_if_computes
 
 NM = 1e-9

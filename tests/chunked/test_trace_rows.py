@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mfxarray.chunked import trace_rows
 from mfxarray.chunked.runs import index_runs
 from mfxarray.chunked.trace_rows import reduce_traces, table_groups, trace_places, values_of_rows
-from mfxarray.kernels.trace_medians import run_medians
+from mfxarray.kernels.traces.medians import run_medians
 from mfxarray.testing import raise_if_computes
 from tests.chunked.test_traces import cut
 

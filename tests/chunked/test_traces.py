@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mfxarray.chunked import traces as chunked_traces
 from mfxarray.chunked.runs import index_runs
 from mfxarray.chunked.traces import Reduction, trace_columns
-from mfxarray.kernels.moments import BLOCK, Column, join_pieces, piece_of, run_moments
+from mfxarray.kernels.traces.moments import BLOCK, Column, join_pieces, piece_of, run_moments
 
 # the rows of moments themselves as the one column of the table
 MOMENTS = Reduction(

@@ -10,8 +10,8 @@ import pytest
 
 from mfxarray.chunked.washes import registered_rows, trace_times
 from mfxarray.errors import ChunkError
-from mfxarray.kernels.bead_motion import common_motion
-from mfxarray.kernels.bead_tracks import clean_track
+from mfxarray.kernels.beads.motion import common_motion
+from mfxarray.kernels.beads.tracks import clean_track
 from mfxarray.testing import raise_if_computes
 
 

@@ -12,8 +12,8 @@ import pytest
 import mfxarray as mfx
 from mfxarray.commands.colocalization import coloc_files
 from mfxarray.errors import DataError
-from mfxarray.minflux.colocalization import clusters_table, colocalize
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.colocalization.colocalize import clusters_table, colocalize
+from mfxarray.minflux.traces.table import traces
 from mfxarray.stores.zarr_store import write_zarr
 from tests.samples import localization_file
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mfxarray.kernels.beads.registration import sum_frames
 from mfxarray.kernels.correlation import Search
 from mfxarray.kernels.matching import Field
 from mfxarray.kernels.polish import climb, others, scene
-from mfxarray.kernels.registration import sum_frames
 from tests.kernels.test_correlation import images
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mfxarray.kernels.beads.registration import start
 from mfxarray.kernels.correlation import Search
 from mfxarray.kernels.matching import Field
 from mfxarray.kernels.references import (
@@ -16,8 +17,7 @@ from mfxarray.kernels.references import (
     refine_frames,
     register_neighbours,
 )
-from mfxarray.kernels.registration import start
-from tests.kernels.test_registration import drifting_stack
+from tests.kernels.beads.test_registration import drifting_stack
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from mfxarray.kernels.moments import run_moments
-from mfxarray.kernels.trace_aggregation import group_starts, weighted_means
-from mfxarray.kernels.trace_density import neighbour_density
-from mfxarray.kernels.trace_known import known_rows
-from mfxarray.kernels.trace_settling import first_settled
-from mfxarray.kernels.trace_spreads import trace_spreads
+from mfxarray.kernels.traces.aggregation import group_starts, weighted_means
+from mfxarray.kernels.traces.density import neighbour_density
+from mfxarray.kernels.traces.known import known_rows
+from mfxarray.kernels.traces.moments import run_moments
+from mfxarray.kernels.traces.settling import first_settled
+from mfxarray.kernels.traces.spreads import trace_spreads
 
 
 @pytest.mark.parametrize("width", [2, 3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfxarray.kernels.track_points import TrackRules, Tracks, tracks_of
+from mfxarray.kernels.tracking.track_points import TrackRules, Tracks, tracks_of
 
 NEVER = TrackRules(gap=np.inf)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.traces.table import traces
 from mfxarray.simulate.minflux_pores import simulate_pores
 from tests.samples import localizations_of
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mfxarray import plot
-from mfxarray.minflux.bead_report import bead_stability
-from mfxarray.minflux.registration import fit_beads
+from mfxarray.minflux.beads.registration import fit_beads
+from mfxarray.minflux.beads.report import bead_stability
 from tests.minflux.wash_samples import washes_and_beads
 from tests.plot.looking import drawn, inside
 

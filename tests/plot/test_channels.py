@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from mfxarray.minflux.channels import assign_channels, choose_components, fit_mixture
+from mfxarray.minflux.channels.mixture import assign_channels, choose_components, fit_mixture
 from mfxarray.plot.channels import channels
 from mfxarray.plot.figures import save
 from tests.plot.looking import drawn, inside, panels
@@ -89,7 +89,7 @@ def _halves(image):
 
 
 def test_a_table_of_traces_has_a_map(ds, fit):
-    from mfxarray.minflux.traces import traces
+    from mfxarray.minflux.traces.table import traces
 
     table = traces(ds).load()
     values = fit_mixture(table, "dcr_median").load()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfxarray.minflux.cluster_statistics import cluster_tracks
-from mfxarray.minflux.cluster_tables import colocalization_by_eps, sizes_by_eps
-from mfxarray.minflux.traces import traces
-from mfxarray.minflux.track_summary import track_summary
+from mfxarray.minflux.clusters.statistics import cluster_tracks
+from mfxarray.minflux.clusters.tables import colocalization_by_eps, sizes_by_eps
+from mfxarray.minflux.clusters.track_summary import track_summary
+from mfxarray.minflux.traces.table import traces
 from mfxarray.plot import cluster_maps as maps
 from mfxarray.plot.cluster_maps import cluster_map
 from mfxarray.plot.clusters import clusters_page, shared_clusters

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfxarray.minflux.channel_distances import channel_distances
-from mfxarray.minflux.coloc_nulls import correlation_null
-from mfxarray.minflux.colocalization import colocalize
-from mfxarray.minflux.pair_correlation import pair_correlation
+from mfxarray.minflux.colocalization.channel_distances import channel_distances
+from mfxarray.minflux.colocalization.colocalize import colocalize
+from mfxarray.minflux.colocalization.nulls import correlation_null
+from mfxarray.minflux.colocalization.pair_correlation import pair_correlation
 from mfxarray.plot.colocalization import colocalization
 from mfxarray.plot.figures import save
 from tests.minflux.pattern_samples import shared_sites

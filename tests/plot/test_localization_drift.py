@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from mfxarray import plot
-from mfxarray.minflux.drift import estimate_drift
+from mfxarray.minflux.drift.estimate import estimate_drift
 from tests.minflux.drift_samples import drifting
 from tests.plot.looking import drawn, inside
 

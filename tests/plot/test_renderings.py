@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.minflux.rendering import render
+from mfxarray.minflux.rendering.render import render
 from mfxarray.plot.renderings import rendering
 from tests.plot.looking import bar, drawn, image, inside, panels
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfxarray.minflux.resolution import resolution, resolution_over_time
+from mfxarray.minflux.resolution.correlate import resolution, resolution_over_time
 from mfxarray.plot.figures import save
 from mfxarray.plot.resolution import resolution as draw
 from mfxarray.plot.resolution import resolution_over_time as draw_times
-from tests.minflux.test_resolution import FIELD, blobs
+from tests.minflux.resolution.test_correlate import FIELD, blobs
 from tests.plot.looking import drawn, inside
 
 

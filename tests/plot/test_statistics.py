@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import mfxarray as mfx
-from mfxarray.minflux.statistics_sheet import statistics
+from mfxarray.minflux.sheet.sheet import statistics
 from mfxarray.plot.figures import save
 from mfxarray.plot.statistics import statistics as page
 from tests.minflux.drift_samples import drifting

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.patches import Circle
 
-from mfxarray.minflux.filaments import filament_widths
-from mfxarray.minflux.pore_average import average_pores
-from mfxarray.minflux.pores import accepted_pores, find_pores
+from mfxarray.minflux.structures.filaments import filament_widths
+from mfxarray.minflux.structures.pore_average import average_pores
+from mfxarray.minflux.structures.pores import accepted_pores, find_pores
 from mfxarray.plot import structures
 from mfxarray.plot.structures import filament_profiles, pore_average, pore_map, pore_statistics
 from tests.minflux.pore_samples import pore_traces

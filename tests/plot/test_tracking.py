@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.minflux.track_table import track_table
-from mfxarray.minflux.tracking import diffusion, jump_distances, msd
+from mfxarray.minflux.tracking.table import track_table
+from mfxarray.minflux.tracking.tracking import diffusion, jump_distances, msd
 from mfxarray.plot.tracking import tracking
 from tests.minflux.track_data import track_data
 from tests.plot.looking import drawn, inside

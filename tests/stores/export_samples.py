@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from mfxarray.minflux.registration import BeadFit, fit_beads, register
+from mfxarray.minflux.beads.registration import BeadFit, fit_beads, register
 from tests.minflux.wash_samples import washes_and_beads
 
 LABELS = ("220510-Syp_P1", "220510-ATG9_P2", "P3")

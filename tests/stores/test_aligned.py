@@ -13,7 +13,7 @@ import scipy.io
 import xarray as xr
 
 from mfxarray.errors import DataError
-from mfxarray.minflux.registration import fit_beads, register
+from mfxarray.minflux.beads.registration import fit_beads, register
 from mfxarray.stores import aligned as aligned_module
 from mfxarray.stores.aligned import write_aligned
 from mfxarray.testing import raise_if_computes

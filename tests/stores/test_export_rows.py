@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.traces.table import traces
 from mfxarray.options import set_options
 from mfxarray.stores.export_rows import (
     Field,

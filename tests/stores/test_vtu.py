@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from mfxarray.errors import DataError
-from mfxarray.minflux.traces import traces
+from mfxarray.minflux.traces.table import traces
 from mfxarray.options import set_options
 from mfxarray.stores.csv_table import write_csv
 from mfxarray.stores.vtu import write_vtu

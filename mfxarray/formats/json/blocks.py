@@ -11,7 +11,7 @@ import numpy as np
 from mfxarray.errors import DataError
 from mfxarray.formats.json.walk import DEPTH_CAP, ListStart, TruncatedError, check_rest
 from mfxarray.formats.sources import FileSource
-from mfxarray.kernels.json_split import (
+from mfxarray.kernels.json.split import (
     BROKEN,
     DEEP,
     LIST_END,

@@ -14,7 +14,7 @@ from mfxarray.errors import DataError
 from mfxarray.formats.json.fields import Field, fields_of_records
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Path
-from mfxarray.kernels.json_records import BOOL, FLOAT, FLOAT32, INTEGER, TEXT
+from mfxarray.kernels.json.records import BOOL, FLOAT, FLOAT32, INTEGER, TEXT
 
 __all__ = ["Column", "Layout", "Value", "learn_layout"]
 

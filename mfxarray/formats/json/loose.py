@@ -12,7 +12,7 @@ from mfxarray.errors import DataError
 from mfxarray.formats.json.layout import Column, Layout, Place
 from mfxarray.formats.json.text import parse_json
 from mfxarray.formats.npy.fields import ITERATION
-from mfxarray.kernels.json_records import BOOL, FLOAT32, INTEGER
+from mfxarray.kernels.json.records import BOOL, FLOAT32, INTEGER
 
 __all__ = ["read_loosely"]
 

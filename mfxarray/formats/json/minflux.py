@@ -15,7 +15,7 @@ from mfxarray.formats.json.text import parse_json
 from mfxarray.formats.json.walk import DEPTH_CAP, ListStart, TruncatedError, find_list, looks_cut
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Measurement
-from mfxarray.kernels.json_split import (
+from mfxarray.kernels.json.split import (
     BROKEN,
     DEEP,
     LIST_END,

@@ -18,7 +18,7 @@ from mfxarray.formats.json.loose import read_loosely
 from mfxarray.formats.json.walk import ListStart, TruncatedError
 from mfxarray.formats.sources import FileSource
 from mfxarray.formats.tables import Piece
-from mfxarray.kernels.json_records import INTEGER, parse_records
+from mfxarray.kernels.json.records import INTEGER, parse_records
 
 __all__ = ["JsonStream"]
 

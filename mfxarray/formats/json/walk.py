@@ -10,7 +10,7 @@ import numpy as np
 
 from mfxarray.errors import DataError
 from mfxarray.formats.sources import FileSource
-from mfxarray.kernels.json_split import skip_nested
+from mfxarray.kernels.json.split import skip_nested
 
 __all__ = [
     "DEPTH_CAP",

@@ -1,0 +1,1 @@
+"""Beads and their motion."""

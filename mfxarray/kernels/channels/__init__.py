@@ -1,0 +1,1 @@
+"""Mixtures of one field and labels by them."""

@@ -1,0 +1,1 @@
+"""Points drawn into images."""

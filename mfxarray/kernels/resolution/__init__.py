@@ -1,0 +1,1 @@
+"""Halves of data and their rings."""

@@ -1,0 +1,1 @@
+"""Circles, their order, centre lines."""

@@ -1,0 +1,1 @@
+"""Displacements and diffusion."""

@@ -1,0 +1,1 @@
+"""Beads, and the washes that are brought together by them."""

@@ -1,0 +1,1 @@
+"""Which fluorophore it is."""

@@ -1,0 +1,1 @@
+"""Clusters, densities, traces of several emitters."""

@@ -1,0 +1,1 @@
+"""Clusters and distances across channels, against chance."""

@@ -1,0 +1,1 @@
+"""Drift without beads, by windows of time."""

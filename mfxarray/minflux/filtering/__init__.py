@@ -1,0 +1,1 @@
+"""Masks of localizations by name, what each left, and the files they are kept in."""

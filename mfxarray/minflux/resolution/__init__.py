@@ -1,0 +1,1 @@
+"""Resolution by correlating random halves."""

@@ -1,0 +1,1 @@
+"""The statistics sheet of a measurement."""

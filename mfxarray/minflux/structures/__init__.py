@@ -1,0 +1,1 @@
+"""Pores, filaments, aggregates."""

@@ -1,0 +1,1 @@
+"""One row a trace, and what localizations and traces tell about their precision."""
