@@ -12,7 +12,12 @@ nbclient = pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PICTURES = {"first_steps.ipynb": 5, "minflux_files.ipynb": 0, "nanosims.ipynb": 5}
+PICTURES = {
+    "first_steps.ipynb": 5,
+    "minflux_files.ipynb": 0,
+    "minflux_structures.ipynb": 6,
+    "nanosims.ipynb": 5,
+}
 
 
 def test_which_there_are():

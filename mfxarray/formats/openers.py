@@ -24,7 +24,7 @@ _READERS = {
     "text": ("text.table", "open_text"),
 }
 # containers whose numbers may come without units
-_UNITLESS = ("npy.npz", "text")
+_UNITLESS = ("npz", "text")
 _ELSEWHERE = {
     "zarr": "mfxarray.open_zarr reads it.",
     "parquet": "mfxarray.open_parquet reads it.",
