@@ -48,7 +48,7 @@ def polygon_mask(outlines: Sequence[Array], shape: tuple[int, int]) -> Array:
         return found
     parity = np.zeros((bottom - top, right - left + 1), np.uint8)
     for corners in places:
-        _toggle(parity, np.ascontiguousarray(corners - (top, left)))
+        _toggle(parity, np.ascontiguousarray(corners), int(top), int(left))
     found[top:bottom, left:right] = np.cumsum(parity[:, :-1], axis=1) % 2
     return found
 
@@ -104,8 +104,12 @@ def rounded_outline(box: tuple[float, float, float, float], arc: float) -> Array
 
 
 @numba.njit(nogil=True, cache=True)
-def _toggle(parity: Array, corners: Array) -> None:
-    """Toggle the first pixel to the right of every crossing of an outline with a row's middle."""
+def _toggle(parity: Array, corners: Array, top: int, left: int) -> None:
+    """Toggle the first pixel to the right of every crossing of an outline with a row's middle.
+
+    Places are not moved to the corner of the part, nor divided before they are multiplied: two
+    polygons that share a side must round its crossings alike.
+    """
     height, width = parity.shape[0], parity.shape[1] - 1
     count = corners.shape[0]
     for number in range(count):
@@ -114,13 +118,13 @@ def _toggle(parity: Array, corners: Array) -> None:
         if y0 > y1:
             y0, x0, y1, x1 = y1, x1, y0, x0
         # rows whose middle lies in (y0, y1]
-        first = int(np.floor(min(max(y0 - 0.5, -1.0), height))) + 1
-        last = int(np.floor(min(max(y1 - 0.5, -1.0), height - 1.0)))
+        first = int(np.floor(min(max(y0 - 0.5, top - 1.0), top + height))) + 1
+        last = int(np.floor(min(max(y1 - 0.5, top - 1.0), top + height - 1.0)))
         for row in range(first, last + 1):
-            crossing = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0)
+            crossing = x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0)
             # columns whose middle lies beyond the crossing
-            column = int(np.floor(min(max(crossing - 0.5, -1.0), width - 1.0))) + 1
-            parity[row, column] ^= 1
+            column = int(np.floor(min(max(crossing - 0.5, left - 1.0), left + width - 1.0))) + 1
+            parity[row - top, column - left] ^= 1
 
 
 def band_areas(corners: Array, shape: tuple[int, int]) -> tuple[Array, Array, Array]:
