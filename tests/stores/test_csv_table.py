@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tracemalloc
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from mfxarray.stores.vtu import write_vtu
 from mfxarray.testing import raise_if_computes
 from tests.stores import samples
 from tests.stores.export_samples import LABELS, BlockError, failing, used, washes
+from tests.stores.killed import kill_writer
 from tests.stores.samples import names
 
 SEED = [
@@ -388,37 +387,11 @@ def test_a_real_file(tmp_path: Path, data_dir: Path) -> None:
     np.testing.assert_allclose(long["std_xyz_x"].median(), 3.0e-9, rtol=0.1)
 
 
-_KILLED = """
-import sys, time
-import dask, dask.array as da
-from mfxarray.stores.csv_table import write_csv
-from mfxarray.stores.vtu import write_vtu
-from tests.stores.export_samples import washes
-
-def slow(block, block_info=None):
-    if block_info and block_info[0]["chunk-location"][0] == 1:
-        print("started", flush=True)
-        time.sleep(60)
-    return block
-
-ds, _ = washes()
-ds["efo"] = ds["efo"].copy(data=da.map_blocks(slow, ds["efo"].data, dtype="f8"))
-dask.config.set(scheduler="threads", num_workers=2)
-{writer}(ds, sys.argv[1])
-"""
-
-
 @pytest.mark.parametrize(("writer", "name"), [("write_csv", "a.csv"), ("write_vtu", "a.vtu")])
 def test_a_killed_writer_leaves_no_file_of_that_name(
     tmp_path: Path, writer: str, name: str
 ) -> None:
-    command = [sys.executable, "-c", _KILLED.format(writer=writer), str(tmp_path / name)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"started\n"
-        process.kill()
-    assert process.returncode == -9
+    kill_writer(writer, tmp_path, name, data="washes()[0]")
     assert [entry for entry in names(tmp_path) if not entry.startswith(".")] == []
     # what it left is in the way of nobody
     write = {"write_csv": write_csv, "write_vtu": write_vtu}[writer]
