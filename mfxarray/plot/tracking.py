@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mfxarray.display import number
-from mfxarray.errors import DataError
+from mfxarray.plot.displacements import draw_curve, with_error
 from mfxarray.plot.figures import new_figure
 from mfxarray.plot.panels import plain_text
 
@@ -22,8 +21,6 @@ __all__ = ["tracking"]
 Array = np.ndarray[Any, Any]
 
 _UM2 = 1e12
-# m²; below it nm² are easier to read
-_SMALL = 1e-14
 _NM = 1e9
 # told apart on white, also by people who see no red or green (Okabe and Ito 2008)
 _MOTIONS = {
@@ -33,15 +30,6 @@ _MOTIONS = {
     "confined": "#E69F00",
     "directed": "#D55E00",
 }
-_FITS = {
-    "free": ("#009E73", "-"),
-    "anomalous": ("#CC79A7", "--"),
-    "confined": ("#E69F00", ":"),
-    "directed": ("#D55E00", "-."),
-}
-# what a model says beyond free motion, which is drawn where it is this many errors from 0
-_BEYOND = {"confined": "confinement_radius", "directed": "speed"}
-_CLEAR = 3.0
 _POPULATIONS = ("#0072B2", "#D55E00")
 _BARS = 60
 
@@ -84,7 +72,7 @@ def tracking(
     shown = table[[name for name in names if name in table]].compute()
     figure = new_figure(15.0, 8.6)
     places = figure.subplots(2, 3)
-    _curve(places[0, 0], curve.compute())
+    draw_curve(places[0, 0], curve.compute())
     _diffusion(places[0, 1], shown, both)
     _classes(places[0, 2], shown)
     _jumps(places[1, 0], jumps)
@@ -103,62 +91,10 @@ def _heading(shown: xr.Dataset, both: xr.Dataset | None, title: str) -> str:
         d, error = (float(both[name]) * _UM2 for name in ("D", "D_error"))
         sigma = float(both["localization_sigma"]) * _NM
         facts.append(
-            f"all tracks ({both.attrs.get('method', '')}): D = {_pair(d, error)} µm²/s, "
+            f"all tracks ({both.attrs.get('method', '')}): D = {with_error(d, error)} µm²/s, "
             f"localization error {sigma:.3g} nm"
         )
     return "    ".join([f"{title}:" if title else "", *facts]).strip()
-
-
-def _pair(value: float, error: float) -> str:
-    """Return a number and its error with as many digits as the error has two."""
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
-        return f"{value:.4g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def _curve(place: Axes, curve: xr.Dataset) -> None:
-    from mfxarray.minflux.tracking.msd_fit import fit_msd, model_curve
-
-    time, msd, error = (curve[name].values for name in ("lag_time", "msd", "msd_error"))
-    highest = float(np.nanmax(np.append(msd + np.nan_to_num(error), 0.0)))
-    scale, unit = (_UM2, "µm²") if highest > _SMALL else (_NM**2, "nm²")
-    time, msd, error = time * 1e3, msd * scale, error * scale
-    look: dict[str, Any] = {"fmt": "o", "color": "k", "ms": 4, "capsize": 2, "lw": 1}
-    place.errorbar(time, msd, error, label="all tracks, ± standard error", **look)
-    known = time[np.isfinite(time)]
-    if len(known):
-        fine = np.linspace(0.0, known.max() * 1.04, 200)
-        d = float(curve["dimensions"])
-        for model, (colour, style) in _FITS.items():
-            try:
-                fit = fit_msd(curve, model)
-            except DataError:
-                continue
-            beyond = _BEYOND.get(model)
-            if beyond and not float(fit[beyond]) > _CLEAR * float(fit[f"{beyond}_error"]):
-                continue
-            drawn = model_curve(fit, fine / 1e3, d) * scale
-            place.plot(fine, drawn, color=colour, ls=style, lw=1.6, label=_told(fit, model))
-        place.set_xlim(0, fine[-1])
-    # a model may rise steeply where nothing was measured
-    place.set_ylim(0, 1.25 * highest * scale or None)
-    place.set_title("mean squared displacement", fontsize=11)
-    place.set(xlabel="time between two localizations / ms", ylabel=f"msd / {unit}")
-    place.legend(fontsize=8, frameon=False, loc="lower right")
-
-
-def _told(fit: xr.Dataset, model: str) -> str:
-    def pair(name: str, scale: float = 1.0) -> str:
-        return _pair(float(fit[name]) * scale, float(fit[f"{name}_error"]) * scale)
-
-    if model == "free":
-        return f"free: D = {pair('D', _UM2)} µm²/s"
-    if model == "anomalous":
-        return f"anomalous: exponent {pair('exponent')}"
-    if model == "directed":
-        return f"directed: speed {pair('speed', 1e6)} µm/s"
-    return f"confined: radius {pair('confinement_radius', _NM)} nm"
 
 
 def _groups(shown: xr.Dataset) -> list[tuple[str, Array]]:
@@ -246,7 +182,7 @@ def _jumps(place: Axes, jumps: xr.Dataset | None) -> None:
     expected = jumps["expected"].values
     for part, own in enumerate(expected):
         d, error, share = (float(jumps[name][part]) for name in ("D", "D_error", "fraction"))
-        label = f"{share:.1%}: D = {_pair(d * _UM2, error * _UM2)} µm²/s"
+        label = f"{share:.1%}: D = {with_error(d * _UM2, error * _UM2)} µm²/s"
         place.plot(middle, bars(own), color=_POPULATIONS[part], lw=1.6, label=label)
     if len(expected) > 1:
         place.plot(middle, bars(expected.sum(axis=0)), color="k", lw=1, ls="--", label="sum")
