@@ -32,6 +32,9 @@ def test_that_two_commands_do_all_the_setting_up():
     assert '".[test]"' in second
 
 
+ROOMS = {"mims", "minflux", "plot"}
+
+
 @pytest.mark.parametrize("code", PYTHON)
 def test_that_python_compiles(code: str):
     compile(code, "README.md", "exec")
@@ -47,7 +50,9 @@ def test_that_public_names_exist(code: str):
             continue
         owner = node.value
         if isinstance(owner, ast.Name) and owner.id == "mfx":
-            assert node.attr in (*mfx.__all__, "mims", "minflux")
+            assert node.attr in (*mfx.__all__, *ROOMS)
+        if isinstance(owner, ast.Attribute) and owner.attr in ROOMS - {"mims"}:
+            assert hasattr(getattr(mfx, owner.attr), node.attr)
         if isinstance(owner, ast.Attribute) and owner.attr == "mfx":
             assert hasattr(MfxAccessor, node.attr)
         if isinstance(owner, ast.Attribute) and owner.attr == "mims":
