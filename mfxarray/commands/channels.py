@@ -106,6 +106,8 @@ def _fit_text(fit: xr.Dataset) -> str:
         told = ", ".join("none" if value != value else f"{value:.5g}" for value in known)
         wrong = float(fit["misassigned"])
         lines.append(f"  boundaries: {told}; expected in the wrong component: {wrong:.1%}")
+    if any(value != value for value in known):
+        lines.append("  not separated: one component is denser at both means; is there only one?")
     return "\n".join(lines)
 
 
