@@ -24,7 +24,7 @@ def _add_cluster(commands: Any) -> None:
     bounds(one)
     group = one.add_argument_group("what a cluster is")
     group.add_argument(
-        "--eps-nm", type=float, required=True, metavar="NM", help="neighbours are so near"
+        "--eps-nm", type=float, required=True, metavar="NM", help="largest distance of neighbours"
     )
     group.add_argument(
         "--min-samples",
@@ -63,7 +63,11 @@ def _add_coloc(commands: Any) -> None:
     )
     group.add_argument("--traces", action="store_true", help="take the mean of each trace")
     group.add_argument(
-        "--eps-nm", type=float, default=10.0, metavar="NM", help="neighbours; default 10"
+        "--eps-nm",
+        type=float,
+        default=10.0,
+        metavar="NM",
+        help="largest distance of neighbours; default 10",
     )
     group.add_argument("--min-samples", type=int, default=3, metavar="N", help="default 3")
     group.add_argument(
