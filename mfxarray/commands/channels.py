@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfxarray.commands.files import (
-    bounds_of,
     check_output,
     client_of,
-    open_localizations,
     picture_of,
     save_picture,
     summary_of_output,
 )
+from mfxarray.commands.points import bounded_localizations
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -29,14 +28,11 @@ _MOST = 4
 def unmix_file(arguments: Namespace) -> None:
     """Write localizations with their channel to a Zarr store, and say what was found."""
     from mfxarray.minflux.channels.mixture import assign_channels
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.stores.zarr_store import write_zarr
 
     _check(arguments)
     out, picture = check_output(arguments, ".zarr"), picture_of(arguments)
-    data, bounds = open_localizations(arguments), bounds_of(arguments)
-    if bounds:
-        data = filter_localizations(data, bounds=bounds)
+    data = bounded_localizations(arguments)
     with client_of(arguments) as at:
         with progress("fitting the mixture", at):
             fit = _fit(data, arguments).load()

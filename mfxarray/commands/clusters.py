@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfxarray.commands.files import (
-    bounds_of,
     check_output,
     client_of,
-    open_data,
     picture_of,
     save_picture,
     summary_of_output,
 )
-from mfxarray.errors import DataError
+from mfxarray.commands.points import bounded_points
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -55,19 +53,10 @@ def cluster_file(arguments: Namespace) -> None:
 
 def _points(arguments: Namespace) -> xr.Dataset:
     """Return what is clustered: localizations, the means of their traces, or a table of traces."""
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.minflux.traces.table import traces
 
-    data: xr.Dataset = open_data(arguments)  # type: ignore[assignment]
-    bounds = bounds_of(arguments)
-    if "localization" in data.dims:
-        data = filter_localizations(data, bounds=bounds) if bounds else data
-        return traces(data) if arguments.traces else data
-    if "trace" not in data.dims:
-        raise DataError("holds no localizations or traces", path=arguments.file)
-    if bounds:
-        raise ValueError("--bound is for localizations, and this is a table of traces")
-    return data
+    data = bounded_points(arguments)
+    return traces(data) if arguments.traces and "localization" in data.dims else data
 
 
 def _counted(cluster: xr.DataArray) -> str:

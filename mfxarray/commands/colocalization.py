@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfxarray.commands.files import (
-    bounds_of,
     check_output,
     client_of,
-    open_data,
     picture_of,
     save_picture,
     summary_of_output,
+    write_table,
 )
-from mfxarray.errors import DataError
+from mfxarray.commands.points import bounded_points
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ _NM = 1e-9
 def coloc_files(arguments: Namespace) -> None:
     """Write the joint clusters of channels as a table, say how much the channels share them."""
     from mfxarray.minflux.colocalization.colocalize import clusters_table, colocalize
-    from mfxarray.writers.replacing import replacing
 
     out, picture = _outputs(arguments)
     channels = _channels(arguments)
@@ -47,12 +45,7 @@ def coloc_files(arguments: Namespace) -> None:
         print(_text(found))
         if arguments.null is not None:
             _judge(channels, arguments, at)
-        rows = clusters_table(found)
-        with replacing(out, overwrite=arguments.overwrite) as file:
-            if out.lower().endswith(".parquet"):
-                rows.to_parquet(file, index=False)
-            else:
-                file.write(rows.to_csv(index=False).encode())
+        write_table(clusters_table(found), out, overwrite=arguments.overwrite)
         print(summary_of_output(out))
         if picture is not None:
             _draw(found, channels, arguments, picture, at)
@@ -77,24 +70,14 @@ def _channels(arguments: Namespace) -> Any:
 
 
 def _points(path: str, arguments: Namespace) -> xr.Dataset:
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.minflux.traces.table import traces
 
-    data = open_data(Namespace(**{**vars(arguments), "file": path}))
-    if not {"localization", "trace"} & set(data.dims):
-        raise DataError("holds no MINFLUX localizations or traces", path=path)
-    bounds = bounds_of(arguments)
-    if "trace" in data.dims:
-        if bounds:
-            raise ValueError(f"--bound is for localizations, and {path} holds traces")
-        return data  # type: ignore[return-value]
-    if bounds:
-        data = filter_localizations(data, bounds=bounds)  # type: ignore[arg-type]
-    if not arguments.traces:
-        return data  # type: ignore[return-value]
+    data = bounded_points(Namespace(**{**vars(arguments), "file": path}))
+    if "trace" in data.dims or not arguments.traces:
+        return data
     if arguments.channels not in (None, "wash"):
         raise ValueError("--traces knows the wash of a trace only; leave out --channels")
-    return traces(data, medians=(), photons=None)  # type: ignore[arg-type]
+    return traces(data, medians=(), photons=None)
 
 
 def _text(found: xr.Dataset) -> str:

@@ -13,6 +13,7 @@ from mfxarray.errors import DataError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import pandas as pd
     import xarray as xr
     from distributed import Client
     from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ __all__ = [
     "picture_of",
     "save_picture",
     "summary_of_output",
+    "write_table",
 ]
 
 
@@ -164,6 +166,23 @@ def save_picture(figure: Figure, path: str) -> None:
 
     plot.save(figure, path)
     print(summary_of_output(path))
+
+
+def write_table(rows: pd.DataFrame, path: str, *, overwrite: bool) -> None:
+    """Write a table in memory as one csv or, by its ending, Parquet file, complete or not at all.
+
+    Raises
+    ------
+    DataError
+        If the file exists and ``overwrite`` is off.
+    """
+    from mfxarray.writers.replacing import replacing
+
+    with replacing(path, overwrite=overwrite) as file:
+        if path.lower().endswith(".parquet"):
+            rows.to_parquet(file, index=False)
+        else:
+            file.write(rows.to_csv(index=False).encode())
 
 
 def summary_of_output(path: str) -> str:

@@ -7,13 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mfxarray.commands.files import (
-    bounds_of,
-    client_of,
-    open_localizations,
-    picture_of,
-    save_picture,
-)
+from mfxarray.commands.files import client_of, picture_of, save_picture
+from mfxarray.commands.points import bounded_localizations
 from mfxarray.jobs.progress import progress
 
 __all__ = ["resolution_file"]
@@ -22,12 +17,11 @@ __all__ = ["resolution_file"]
 def resolution_file(arguments: Namespace) -> None:
     """Print the resolution, and draw its curves if a picture is wanted."""
     from mfxarray import plot
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.minflux.resolution.correlate import resolution
     from mfxarray.minflux.traces.table import traces
 
     picture = picture_of(arguments)
-    data = filter_localizations(open_localizations(arguments), bounds=bounds_of(arguments))
+    data = bounded_localizations(arguments)
     with client_of(arguments) as at, progress("correlating random halves", at):
         points = traces(data, medians=(), photons=None) if arguments.means else data
         found = resolution(

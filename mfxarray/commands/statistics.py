@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from mfxarray.commands.files import (
     PICTURES,
-    bounds_of,
     check_output,
     client_of,
-    open_localizations,
     save_picture,
     summary_of_output,
+    write_table,
 )
+from mfxarray.commands.points import bounded_localizations
 from mfxarray.errors import DataError, MfxError
 from mfxarray.jobs.progress import progress
 
@@ -74,13 +74,9 @@ def _outputs(arguments: Namespace, files: list[str]) -> tuple[str | None, str | 
 
 def _sheet(path: str, arguments: Namespace, at: Client | None) -> xr.Dataset:
     """Return the statistics of a file, in memory."""
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.minflux.sheet.sheet import statistics
 
-    data = open_localizations(Namespace(**{**vars(arguments), "file": path}))
-    bounds = bounds_of(arguments)
-    if bounds:
-        data = filter_localizations(data, bounds=bounds)
+    data = bounded_localizations(Namespace(**{**vars(arguments), "file": path}))
     ddof = int(arguments.ddof) if arguments.ddof.isdigit() else arguments.ddof
     drift = {"preset": None, "none": False}.get(arguments.drift, arguments.drift)
     with progress(f"counting {Path(path).name}", at):
@@ -121,7 +117,7 @@ def _write(
 
         save_picture(plot.statistics(done[0][1], title=Path(done[0][0]).name), picture)
     if out is not None:
-        _write_table(rows, out, overwrite)
+        write_table(rows, out, overwrite=overwrite)
         print(summary_of_output(out))
     elif len(done) > 1:
         print(_few_columns(rows))
@@ -145,16 +141,6 @@ def _few_columns(rows: pd.DataFrame) -> str:
     wanted += ["sigma_x_median_nm", "sigma_y_median_nm", "sigma_z_median_nm"]
     shown = rows.set_index(rows["name"].map(lambda path: safe_text(Path(path).name, 40)))[wanted]
     return str(shown.rename_axis(index=None).to_string(float_format=lambda one: f"{one:.4g}"))
-
-
-def _write_table(rows: pd.DataFrame, path: str, overwrite: bool) -> None:
-    from mfxarray.writers.replacing import replacing
-
-    with replacing(path, overwrite=overwrite) as file:
-        if path.lower().endswith(".parquet"):
-            rows.to_parquet(file, index=False)
-        else:
-            file.write(rows.to_csv(index=False).encode())
 
 
 def _tell(failed: list[str], count: int, *, goes_on: bool) -> None:

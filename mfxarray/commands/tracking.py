@@ -7,31 +7,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfxarray.commands.files import (
-    bounds_of,
     check_output,
     client_of,
-    open_localizations,
+    picture_of,
+    save_picture,
     summary_of_output,
 )
+from mfxarray.commands.points import bounded_localizations
 from mfxarray.jobs.progress import progress
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
 __all__ = ["track_file"]
-
-_PICTURES = (".png", ".pdf", ".svg")
 
 
 def track_file(arguments: Namespace) -> None:
     """Write one row a track to a Parquet store, say what all tracks tell, and draw it."""
-    from mfxarray.minflux.filtering.filters import filter_localizations
     from mfxarray.minflux.tracking.table import track_table
     from mfxarray.minflux.tracking.tracking import diffusion
     from mfxarray.stores.parquet import write_parquet
 
-    out, picture = check_output(arguments, ".parquet"), _picture_of(arguments)
-    data = filter_localizations(open_localizations(arguments), bounds=bounds_of(arguments))
+    out, picture = check_output(arguments, ".parquet"), picture_of(arguments)
+    data = bounded_localizations(arguments)
     rules = _rules(arguments)
     with client_of(arguments) as at:
         with progress("following tracks", at):
@@ -50,8 +49,8 @@ def track_file(arguments: Namespace) -> None:
         print(summary_of_output(out))
         if picture is not None:
             with progress("drawing", at):
-                _draw(data, out, both, rules, arguments)
-            print(summary_of_output(picture))
+                page = _page(data, out, both, rules, arguments)
+            save_picture(page, picture)
 
 
 def _rules(arguments: Namespace) -> dict[str, Any]:
@@ -83,28 +82,19 @@ def _text(store: str, both: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def _picture_of(arguments: Namespace) -> str | None:
-    """Return the path of --picture, if it may be written; asked before the long work."""
-    if arguments.picture is None:
-        return None
-    return check_output(Namespace(**{**vars(arguments), "out": arguments.picture}), *_PICTURES)
-
-
-def _draw(
+def _page(
     data: xr.Dataset, store: str, both: xr.Dataset, rules: dict[str, Any], arguments: Namespace
-) -> None:
+) -> Figure:
+    from mfxarray import plot
     from mfxarray.minflux.tracking.tracking import jump_distances, msd
-    from mfxarray.plot.figures import save
-    from mfxarray.plot.tracking import tracking
     from mfxarray.stores.parquet import open_parquet
 
     sigma = float(both["localization_sigma"])
     jumps = jump_distances(data, localization_sigma=sigma if sigma == sigma else 0.0, **rules)
-    figure = tracking(
+    return plot.tracking(
         open_parquet(store),
         msd(data, lags=arguments.lags, **rules),
         jumps=jumps,
         both=both,
         title=Path(arguments.file).name,
     )
-    save(figure, arguments.picture)
